@@ -1,0 +1,52 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Swift targets in import order: a target may import only targets above it, and `Tests/ArchitectureTests` holds each
+/// one to the list given here.
+let package = Package(
+    name: "depthc",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "DepthCompiler", targets: ["DepthCompiler"]),
+        .executable(name: "depthc", targets: ["depthc"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
+        .target(name: "CONNX", dependencies: ["CProtobufC"]),
+        .target(name: "CTFLite"),
+        .target(name: "CKernels"),
+
+        .target(name: "TensorCore"),
+        .target(name: "ImageIO", dependencies: ["TensorCore", "CPNG", "CJPEG"]),
+        .target(name: "Operators", dependencies: ["TensorCore"]),
+        .target(name: "ReferenceKernels", dependencies: ["TensorCore", "Operators"]),
+        .target(name: "GraphIR", dependencies: ["TensorCore", "Operators"]),
+        .target(
+            name: "ONNXImporter",
+            dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "CONNX"]),
+        .target(name: "TFLiteCodec", dependencies: ["TensorCore", "Operators", "GraphIR", "CTFLite"]),
+        .target(
+            name: "Runtime", dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "CKernels"]),
+        .target(name: "Passes", dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR"]),
+        .target(name: "Quantization", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime", "Passes"]),
+        .target(name: "Evaluation", dependencies: ["TensorCore", "ImageIO", "Operators", "GraphIR", "Runtime"]),
+        .target(
+            name: "DepthCompiler",
+            dependencies: [
+                "TensorCore", "ImageIO", "Operators", "GraphIR", "ONNXImporter", "TFLiteCodec", "Runtime", "Passes",
+                "Quantization", "Evaluation", .product(name: "Yams", package: "Yams"),
+            ]),
+        .executableTarget(
+            name: "depthc",
+            dependencies: ["DepthCompiler", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11,
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,2 @@
+void depthc_ctflite_placeholder(void);
+void depthc_ctflite_placeholder(void) {}

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Depthc: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "depthc")
+}
