@@ -86,9 +86,8 @@ public struct Tensor: Sendable {
         of _: T.Type, _ body: (UnsafeBufferPointer<T>) throws -> R
     ) rethrows -> R {
         precondition(MemoryLayout<T>.stride == elementType.byteCount, "\(T.self) elements of \(type)")
-        return try body(
-            UnsafeBufferPointer(
-                UnsafeRawBufferPointer(rebasing: storage.bytes[0..<type.byteCount]).bindMemory(to: T.self)))
+        let bytes = UnsafeRawBufferPointer(rebasing: storage.bytes[0..<type.byteCount])
+        return try body(bytes.bindMemory(to: T.self))
     }
 
     public mutating func withUnsafeMutableBytes<R>(
