@@ -1,2 +1,0 @@
-void depthc_ctflite_placeholder(void);
-void depthc_ctflite_placeholder(void) {}
