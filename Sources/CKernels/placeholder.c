@@ -1,2 +1,0 @@
-void depthc_ckernels_placeholder(void);
-void depthc_ckernels_placeholder(void) {}
