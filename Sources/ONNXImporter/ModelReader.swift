@@ -122,7 +122,8 @@ enum ModelReader {
         UnsafeBufferPointer(start: start, count: start == nil ? 0 : count).compactMap { $0?.pointee }
     }
 
-    private static func strings(_ start: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ count: Int) -> [String] {
+    private static func strings(_ start: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ count: Int) -> [String]
+    {
         UnsafeBufferPointer(start: start, count: start == nil ? 0 : count).map(text)
     }
 

@@ -36,7 +36,8 @@ enum TensorReader {
             }
         guard let decoded else {
             throw Diagnostic(
-                .badModel, at: location, "its data does not have the \(shape.elementCount) elements of its shape \(shape)")
+                .badModel, at: location,
+                "its data does not have the \(shape.elementCount) elements of its shape \(shape)")
         }
         result.payload = .tensor(decoded)
         return result
