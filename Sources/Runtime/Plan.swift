@@ -52,7 +52,8 @@ public final class Plan: @unchecked Sendable {
         for (port, tensor) in zip(graph.inputs, inputs) {
             let type = graph.type(of: port.value)
             guard tensor.shape == type.shape, tensor.elementType == type.elementType else {
-                throw Diagnostic(.badData, at: "input \(port.sourceName)", "got \(tensor.type), the model takes \(type)")
+                throw Diagnostic(
+                    .badData, at: "input \(port.sourceName)", "got \(tensor.type), the model takes \(type)")
             }
             values[port.value] = tensor.retyped(type)
             try observe?(port.value, tensor.retyped(type))

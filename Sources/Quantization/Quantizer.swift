@@ -1,0 +1,52 @@
+import GraphIR
+import Operators
+import TensorCore
+
+/// What post-training quantisation is asked to do.
+public struct QuantizationOptions: Sendable, Hashable {
+    /// int8, or int16 for 16-bit activations with 8-bit weights.
+    public var activationType: ElementType
+    public var range: RangeMethod
+    /// True: inputs and outputs are integer codes; false: they stay float, bridged inside the graph.
+    public var integerPorts: Bool
+    /// Nodes (by source name) or values (by name) that stay float.
+    public var pinned: Set<String>
+    /// Moves powers of two from the channels of float operands into the weights of the convolution that reads them.
+    public var balanceChannels: Bool
+
+    public init(
+        activationType: ElementType = .int8, range: RangeMethod = .meanSquaredError, integerPorts: Bool = false,
+        pinned: Set<String> = [], balanceChannels: Bool = true
+    ) {
+        self.activationType = activationType
+        self.range = range
+        self.integerPorts = integerPorts
+        self.pinned = pinned
+        self.balanceChannels = balanceChannels
+    }
+}
+
+/// A quantised graph and what was decided on the way.
+public struct QuantizationResult: Sendable {
+    public var graph: Graph
+    public var report: QuantizationReport
+}
+
+/// Turns a float graph into a quantised one from calibration statistics.
+public enum Quantizer {
+    /// Quantises `graph`. Every value computed on integers gets parameters by its producer's contract: calibrated,
+    /// its operands', or fixed; where operands must share parameters and do not, QUANTIZE bridges them.
+    ///
+    /// - Throws: `Diagnostic` (.badData) when a value has no statistics.
+    public static func quantize(
+        _ graph: Graph, statistics: CalibrationStatistics, options: QuantizationOptions
+    ) throws -> QuantizationResult {
+        var analysis = PlacementAnalysis(graph, pinned: options.pinned)
+        let placements = analysis.placements(activationType: options.activationType)
+        var lowering = QuantizationLowering(
+            source: graph, statistics: statistics, options: options, placements: placements)
+        try lowering.run()
+        let report = QuantizationReport(source: graph, placements: placements, ranges: lowering.chosen)
+        return QuantizationResult(graph: lowering.target, report: report)
+    }
+}

@@ -1,0 +1,100 @@
+import TensorCore
+
+/// How a tensor's range is chosen from its distribution.
+public enum RangeMethod: Sendable, Hashable {
+    /// The extremes seen.
+    case minMax
+    /// The narrowest range that leaves out at most `(100 - percent) / 2` percent of the elements at either end.
+    case percentile(Double)
+    /// The range with the least mean squared error of quantisation, among shrunk versions of the min-max range.
+    case meanSquaredError
+}
+
+extension RangeStatistics {
+    /// The real interval to quantise, always with 0 inside.
+    public func range(by method: RangeMethod, levels: Int) -> ClosedRange<Float> {
+        guard count > 0 else { return 0...0 }
+        let whole = min(minimum, 0)...max(maximum, 0)
+        switch method {
+        case .minMax: return whole
+        case .percentile(let percent): return percentileRange(percent).clamped(to: whole)
+        case .meanSquaredError: return leastErrorRange(within: whole, levels: levels)
+        }
+    }
+
+    private func percentileRange(_ percent: Double) -> ClosedRange<Float> {
+        let tail = Double(count) * (100 - percent) / 200
+        func cut<S: Sequence>(_ order: S) -> Int where S.Element == Int {
+            var seen = 0.0
+            for bin in order {
+                seen += Double(bins[bin])
+                if seen > tail { return bin }
+            }
+            return Self.binCount
+        }
+        let low = edge(cut(bins.indices))
+        let high = edge(cut(bins.indices.reversed()) + 1)
+        return Float(min(low, 0))...Float(max(high, 0))
+    }
+
+    /// Expected squared error of a range: rounding inside (step^2 / 12), distance to the border outside.
+    private func squaredError(_ low: Double, _ high: Double, levels: Int) -> Double {
+        let step = (high - low) / Double(levels - 1)
+        let rounding = step * step / 12
+        let half = Self.powerOfTwo(exponent) / 2
+        var error = 0.0
+        for bin in bins.indices where bins[bin] > 0 {
+            let x = edge(bin) + half
+            let clipped = x < low ? low - x : x > high ? x - high : 0
+            error += Double(bins[bin]) * (clipped > 0 ? clipped * clipped + rounding : rounding)
+        }
+        return error
+    }
+
+    private func leastErrorRange(within whole: ClosedRange<Float>, levels: Int) -> ClosedRange<Float> {
+        var best = (low: Double(whole.lowerBound), high: Double(whole.upperBound))
+        guard best.high > best.low else { return whole }
+        var least = squaredError(best.low, best.high, levels: levels)
+        // Coordinate descent over both ends on a 1/50 grid: each end shrinks by itself while that helps.
+        let unit = (low: best.low / 50, high: best.high / 50)
+        for _ in 0..<2 {
+            for end in 0..<2 {
+                for k in 5...50 {
+                    let low = end == 0 ? unit.low * Double(k) : best.low
+                    let high = end == 1 ? unit.high * Double(k) : best.high
+                    guard high > low else { continue }
+                    let error = squaredError(low, high, levels: levels)
+                    if error < least {
+                        least = error
+                        best = (low, high)
+                    }
+                }
+            }
+        }
+        return Float(best.low)...Float(best.high)
+    }
+}
+
+extension QuantizationParameters {
+    /// Asymmetric parameters of an integer type for a real interval that contains 0.
+    ///
+    /// The scale is computed in binary64 and rounded once; the zero point is the nearest code to real 0. A degenerate
+    /// interval gets scale 1. int16 is symmetric as the TFLite specification asks.
+    public static func covering(_ range: ClosedRange<Float>, _ type: ElementType) -> QuantizationParameters {
+        let codes = type.integerRange ?? -128...127
+        let low = Double(min(range.lowerBound, 0))
+        let high = Double(max(range.upperBound, 0))
+        if type == .int16 {
+            let magnitude = max(-low, high)
+            return QuantizationParameters(scale: magnitude > 0 ? positive(magnitude / 32767) : 1, zeroPoint: 0)
+        }
+        guard high > low else { return QuantizationParameters(scale: 1, zeroPoint: 0) }
+        let scale = positive((high - low) / Double(codes.upperBound - codes.lowerBound))
+        let zeroPoint = (Double(codes.lowerBound) - low / Double(scale)).rounded()
+        let clamped = min(max(zeroPoint, Double(codes.lowerBound)), Double(codes.upperBound))
+        return QuantizationParameters(scale: scale, zeroPoint: Int32(clamped))
+    }
+
+    /// A scale as binary32, never so small that its reciprocal overflows.
+    static func positive(_ scale: Double) -> Float { max(Float(scale), 1e-30) }
+}
