@@ -1,0 +1,34 @@
+/// What the canonical pipeline may do.
+public struct CanonicalOptions: Sendable, Hashable {
+    /// Which results a rewrite must keep.
+    public enum Arithmetic: String, Sendable, Hashable {
+        /// The same bits: for quantised sources, and to run a file as it is.
+        case exact
+        /// The same up to rounding of floats: for sources that are to be converted.
+        case approximate
+    }
+
+    /// Inputs and outputs keep their order of axes.
+    public var keepLayout: Bool
+    public var arithmetic: Arithmetic
+
+    public init(keepLayout: Bool, arithmetic: Arithmetic) {
+        self.keepLayout = keepLayout
+        self.arithmetic = arithmetic
+    }
+}
+
+extension Pipeline {
+    /// Brings an imported graph into its normal form; a second run changes nothing.
+    public static func canonical(_ options: CanonicalOptions) -> Pipeline {
+        let clean: [Pass] = [
+            .deadCode, .constantFolding, .reshapes, .transposes, .identities, .commonSubexpressions,
+        ]
+        return Pipeline(steps: [.repeated(clean), .once(.deadCode)])
+    }
+
+    /// The canonical pipeline for float sources.
+    public static func canonical(keepLayout: Bool) -> Pipeline {
+        canonical(CanonicalOptions(keepLayout: keepLayout, arithmetic: .approximate))
+    }
+}
