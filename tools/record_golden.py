@@ -2,9 +2,12 @@
 """Records the outputs of a foreign runtime (ONNX Runtime or LiteRT) as a golden set; see docs/GOLDEN.md.
 
     record_golden.py MODEL.onnx --inputs DIR... -o golden/NAME        one folder with INPUT.npy per sample
-    record_golden.py MODEL.onnx --stereo DIR... -o golden/NAME        left.png and right.png, stacked, divided by 255
-    record_golden.py MODEL.tflite --images FILE... -o golden/NAME     RGB images of the input's size
+    record_golden.py MODEL.onnx --stereo DIR... -o golden/NAME        left.* and right.*, stacked along the channels
+    record_golden.py MODEL.tflite --images FILE... -o golden/NAME     images
     record_golden.py MODEL.tflite --random 2 --seed 7 -o golden/NAME  uniform in [0, 1], or over the integer type
+
+Images become grey or RGB as the input's channels ask, are resized to its size (Pillow, bilinear), and divided by 255
+unless the input is uint8.
 """
 
 import argparse
@@ -67,40 +70,57 @@ def file_name(tensor):
     return tensor.replace("/", "_") + ".npy"
 
 
-def open_rgb(path):
-    from PIL import Image
-
-    return np.asarray(Image.open(path).convert("RGB"))
-
-
 def only_input(model):
     if len(model.inputs) != 1:
         raise SystemExit("--stereo and --images need a model with one input")
     return model.inputs[0]
 
 
-def fitted(pixels, channels_last, shape, element):
-    """Pixels (height, width, channels, 0...255) in the layout and element type of an input."""
-    value = pixels if channels_last else pixels.transpose(2, 0, 1)
-    value = value[None] if element == np.uint8 else (value[None].astype(np.float32) / np.float32(255)).astype(element)
-    if list(value.shape) != list(shape):
-        raise SystemExit(f"the input wants {list(shape)}, the images give {list(value.shape)}")
-    return np.ascontiguousarray(value)
+def image_input(files, shape, element):
+    """Images in the layout, size and element type of an input, stacked along its channels."""
+    from PIL import Image
+
+    modes = {len(files): "L", 3 * len(files): "RGB"}
+    channels_last = shape[-1] in modes
+    height, width, channels = shape[1:] if channels_last else (shape[2], shape[3], shape[1])
+    if channels not in modes:
+        raise SystemExit(f"the input's shape {shape} does not fit {len(files)} grey or RGB images")
+    planes = []
+    for file in files:
+        image = Image.open(file).convert(modes[channels])
+        if image.size != (width, height):
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+        planes.append(np.asarray(image).reshape(height, width, -1))
+    value = np.concatenate(planes, 2)
+    value = value if channels_last else value.transpose(2, 0, 1)
+    if element != np.uint8:
+        value = (value.astype(np.float32) / np.float32(255)).astype(element)
+    return np.ascontiguousarray(value[None])
+
+
+def view(folder, side):
+    """The one image file in a folder whose name without suffix is `side`."""
+    found = sorted(p for p in folder.glob(side + ".*") if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".ppm"))
+    if len(found) != 1:
+        raise SystemExit(f"{folder}: wants exactly one image {side}.*, has {len(found)}")
+    return found[0]
+
+
+def pair(item):
+    """The two views: the files of `LEFT,RIGHT`, or left.* and right.* of a folder."""
+    files = [pathlib.Path(part) for part in item.split(",")]
+    return files if len(files) == 2 else [view(files[0], "left"), view(files[0], "right")]
 
 
 def samples(arguments, model):
     if arguments.inputs:
         for folder in arguments.inputs:
             yield {name: np.load(folder / file_name(name)) for name, _, _ in model.inputs}
-    elif arguments.stereo:
+    elif arguments.stereo or arguments.images:
         name, shape, element = only_input(model)
-        for folder in arguments.stereo:
-            pair = np.concatenate([open_rgb(folder / "left.png"), open_rgb(folder / "right.png")], 2)
-            yield {name: fitted(pair, shape[-1] == 6, shape, element)}
-    elif arguments.images:
-        name, shape, element = only_input(model)
-        for path in arguments.images:
-            yield {name: fitted(open_rgb(path), shape[-1] == 3, shape, element)}
+        pairs = [pair(item) for item in arguments.stereo or []]
+        for files in pairs or [[file] for file in arguments.images]:
+            yield {name: image_input(files, shape, element)}
     else:
         for index in range(arguments.random):
             rng = np.random.default_rng([arguments.seed, index])
@@ -124,12 +144,19 @@ def model_reference(path, folder):
     return pathlib.Path(os.path.relpath(path, folder.resolve())).as_posix()
 
 
+def command_line():
+    """The command, with the third-party folder as a variable."""
+    shared = os.environ.get("DEPTHC_SHARED")
+    line = shlex.join(["tools/record_golden.py"] + sys.argv[1:])
+    return line.replace(shared.rstrip("/"), "$DEPTHC_SHARED") if shared else line
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=pathlib.Path)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--inputs", type=pathlib.Path, nargs="+", metavar="DIR")
-    source.add_argument("--stereo", type=pathlib.Path, nargs="+", metavar="DIR")
+    source.add_argument("--stereo", nargs="+", metavar="DIR|LEFT,RIGHT")
     source.add_argument("--images", type=pathlib.Path, nargs="+", metavar="FILE")
     source.add_argument("--random", type=int, metavar="SAMPLES")
     parser.add_argument("--seed", type=int, default=0, help="for --random")
@@ -165,7 +192,7 @@ def main():
         case["recipe"] = arguments.recipe
     case |= {
         "seed": arguments.seed,
-        "command": shlex.join(["tools/record_golden.py"] + sys.argv[1:]),
+        "command": command_line(),
         "tolerance": {"name": arguments.tolerance or ("approximate" if floating else "exact")},
         "inputs": [{"name": n, "file": file_name(n)} for n, _, _ in model.inputs],
         "outputs": [{"name": n, "file": file_name(n)} for n in model.outputs],

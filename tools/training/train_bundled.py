@@ -5,7 +5,8 @@
 
 The scenes are rendered once into DIR. A checkpoint is written every minute; a stopped run continues from it. The
 first part of the schedule trains the half-size disparity only, which costs half as much per scene. The learning rate
-follows the share of the training time that has passed, so a run ends on time on any machine.
+follows the share of the training time that has passed. Training time is processor time divided by the number of
+threads: the wall time on a machine that does nothing else.
 """
 
 import argparse
@@ -117,7 +118,7 @@ def train(arguments):
         print(f"continuing at step {step}, {elapsed / 60:.1f} minutes", flush=True)
     net.train()
     limit = 60 * arguments.minutes
-    last = saved = time.monotonic()
+    last, saved = time.process_time(), time.monotonic()
     running = None
     while elapsed < limit:
         progress = elapsed / limit
@@ -134,10 +135,10 @@ def train(arguments):
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         step += 1
-        now = time.monotonic()
-        elapsed, last = elapsed + now - last, now
+        now = time.process_time()
+        elapsed, last = elapsed + (now - last) / arguments.threads, now
         running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
-        if now - saved >= 60 or elapsed >= limit:
+        if time.monotonic() - saved >= 60 or elapsed >= limit:
             error = validate(net, validation_data, fine)
             state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed,
                      "seed": arguments.seed, "scenes": arguments.scenes, "minutes": arguments.minutes}
@@ -184,7 +185,7 @@ def export(checkpoint, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for scenes and checkpoints")
-    parser.add_argument("--minutes", type=float, default=30, help="training time, rendering not included")
+    parser.add_argument("--minutes", type=float, default=30, help="training time alone on the machine, rendering not included")
     parser.add_argument("--scenes", type=int, default=4096, help="number of training scenes")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
