@@ -45,6 +45,10 @@ let package = Package(
         .executableTarget(
             name: "depthc",
             dependencies: ["DepthCompiler", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+        .testTarget(name: "ArchitectureTests"),
+        .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
+        .testTarget(name: "QuantizationTests", dependencies: ["TensorCore", "Quantization"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11,

@@ -37,16 +37,25 @@ extension RangeStatistics {
         return Float(min(low, 0))...Float(max(high, 0))
     }
 
-    /// Expected squared error of a range: rounding inside (step^2 / 12), distance to the border outside.
-    private func squaredError(_ low: Double, _ high: Double, levels: Int) -> Double {
+    /// A bin that has elements: its centre and their number.
+    private struct OccupiedBin {
+        var centre: Double
+        var count: Double
+    }
+
+    /// Expected squared error of a range: outside, the distance to the border; inside, the rounding of the bin's centre
+    /// where steps are wider than bins, else step^2 / 12.
+    private func squaredError(_ low: Double, _ high: Double, levels: Int, _ occupied: [OccupiedBin]) -> Double {
         let step = (high - low) / Double(levels - 1)
-        let rounding = step * step / 12
-        let half = Self.powerOfTwo(exponent) / 2
+        let fine = step < Self.powerOfTwo(exponent)
+        let uniform = step * step / 12
+        let inverse = 1 / step
         var error = 0.0
-        for bin in bins.indices where bins[bin] > 0 {
-            let x = edge(bin) + half
-            let clipped = x < low ? low - x : x > high ? x - high : 0
-            error += Double(bins[bin]) * (clipped > 0 ? clipped * clipped + rounding : rounding)
+        for bin in occupied {
+            let clamped = min(max(bin.centre, low), high)
+            let rounded = (clamped * inverse).rounded() * step
+            let rounding = fine ? uniform : (clamped - rounded) * (clamped - rounded)
+            error += bin.count * ((bin.centre - clamped) * (bin.centre - clamped) + rounding)
         }
         return error
     }
@@ -54,7 +63,11 @@ extension RangeStatistics {
     private func leastErrorRange(within whole: ClosedRange<Float>, levels: Int) -> ClosedRange<Float> {
         var best = (low: Double(whole.lowerBound), high: Double(whole.upperBound))
         guard best.high > best.low else { return whole }
-        var least = squaredError(best.low, best.high, levels: levels)
+        let half = Self.powerOfTwo(exponent) / 2
+        let occupied = bins.indices.filter { bins[$0] > 0 }.map {
+            OccupiedBin(centre: edge($0) + half, count: Double(bins[$0]))
+        }
+        var least = squaredError(best.low, best.high, levels: levels, occupied)
         // Coordinate descent over both ends on a 1/50 grid: each end shrinks by itself while that helps.
         let unit = (low: best.low / 50, high: best.high / 50)
         for _ in 0..<2 {
@@ -63,7 +76,7 @@ extension RangeStatistics {
                     let low = end == 0 ? unit.low * Double(k) : best.low
                     let high = end == 1 ? unit.high * Double(k) : best.high
                     guard high > low else { continue }
-                    let error = squaredError(low, high, levels: levels)
+                    let error = squaredError(low, high, levels: levels, occupied)
                     if error < least {
                         least = error
                         best = (low, high)

@@ -47,8 +47,12 @@ private func swiftFiles(in target: String) -> [URL] {
         for file in files {
             for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
                 let words = line.split(separator: " ").map(String.init)
-                guard let keyword = words.firstIndex(of: "import"), keyword <= 1, words.count > keyword + 1 else { continue }
-                guard keyword == 0 || words[0].hasPrefix("@") || words[0] == "public" || words[0] == "package" else { continue }
+                guard let keyword = words.firstIndex(of: "import"), keyword <= 1, words.count > keyword + 1 else {
+                    continue
+                }
+                guard keyword == 0 || words[0].hasPrefix("@") || words[0] == "public" || words[0] == "package" else {
+                    continue
+                }
                 let module = words.last?.split(separator: ".").first.map(String.init) ?? ""
                 #expect(permitted.contains(module), "\(file.lastPathComponent) imports \(module)")
             }

@@ -37,7 +37,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [(Float(1) + 0x1p-11, UInt16(0x3C00)), (Float(1) + 0x1.8p-10, 0x3C02), (65520, 0x7C00), (0x1p-25, 0)])
+    @Test(
+        arguments: zip(
+            [1 + 0x1p-11, 1 + 0x1.8p-10, 65520, 0x1p-25] as [Float], [0x3C00, 0x3C02, 0x7C00, 0] as [UInt16]))
     func roundsToNearestEven(value: Float, expected: UInt16) {
         #expect(Float16Bits.fromFloat(value) == expected)
     }
