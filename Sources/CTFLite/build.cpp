@@ -15,7 +15,6 @@ struct CTFLBuilder {
     std::vector<Offset<fmt::Tensor>> tensors;
     std::vector<Offset<fmt::Operator>> operators;
     std::vector<Offset<fmt::Metadata>> metadata;
-    std::vector<Offset<fmt::SignatureDef>> signatures;
     size_t byteCount = 0;
     bool failed = false;
 };
@@ -69,16 +68,6 @@ Offset<fmt::QuantizationParameters> quantization(CTFLBuilder *builder, const CTF
     return table.Finish();
 }
 
-Offset<flatbuffers::Vector<Offset<fmt::TensorMap>>> tensorMaps(
-    CTFLBuilder *builder, const char *const *names, const int32_t *indices, size_t count) {
-    std::vector<Offset<fmt::TensorMap>> maps;
-    for (size_t i = 0; i < count; ++i) {
-        const auto name = builder->flat.CreateString(names[i]);
-        maps.push_back(fmt::CreateTensorMap(builder->flat, name, static_cast<uint32_t>(indices[i])));
-    }
-    return builder->flat.CreateVector(maps);
-}
-
 }  // namespace
 
 extern "C" CTFLBuilder *ctfl_builder_create(void) {
@@ -94,8 +83,8 @@ extern "C" void ctfl_builder_destroy(CTFLBuilder *builder) { delete builder; }
 extern "C" int32_t ctfl_builder_add_buffer(CTFLBuilder *builder, CTFLSpan bytes) {
     return guarded(builder, int32_t(-1), [&] {
         Offset<flatbuffers::Vector<uint8_t>> data = 0;
-        if (bytes.count) {
-            reserve(builder, bytes.count + 32);
+        reserve(builder, bytes.count + 32);
+        if (bytes.data) {
             builder->flat.ForceVectorAlignment(bytes.count, 1, 16);
             data = builder->flat.CreateVector(static_cast<const uint8_t *>(bytes.data), bytes.count);
         }
@@ -166,18 +155,6 @@ extern "C" CTFLStatus ctfl_builder_add_metadata(CTFLBuilder *builder, const char
     });
 }
 
-extern "C" CTFLStatus ctfl_builder_set_signature(
-    CTFLBuilder *builder, const char *key, const char *const *inputNames, const int32_t *inputs, size_t inputCount,
-    const char *const *outputNames, const int32_t *outputs, size_t outputCount) {
-    return guarded(builder, CTFLFailed, [&] {
-        const auto inputMaps = tensorMaps(builder, inputNames, inputs, inputCount);
-        const auto outputMaps = tensorMaps(builder, outputNames, outputs, outputCount);
-        const auto name = builder->flat.CreateString(key);
-        builder->signatures = {fmt::CreateSignatureDef(builder->flat, inputMaps, outputMaps, name, 0)};
-        return CTFLOk;
-    });
-}
-
 extern "C" CTFLStatus ctfl_builder_finish(
     CTFLBuilder *builder, CTFLSpan inputs, CTFLSpan outputs, const char *subgraphName, const char *description,
     CTFLSpan *bytes) {
@@ -194,12 +171,11 @@ extern "C" CTFLStatus ctfl_builder_finish(
         const auto codes = flat.CreateVector(builder->codes);
         const auto buffers = flat.CreateVector(builder->buffers);
         const auto metadata = builder->metadata.empty() ? 0 : flat.CreateVector(builder->metadata);
-        const auto signatures = builder->signatures.empty() ? 0 : flat.CreateVector(builder->signatures);
         const auto text = flat.CreateString(description);
         constexpr uint32_t formatVersion = 3;
         fmt::FinishModelBuffer(
             flat, fmt::CreateModel(
-                      flat, formatVersion, codes, subgraphVector, text, buffers, 0, metadata, signatures));
+                      flat, formatVersion, codes, subgraphVector, text, buffers, 0, metadata));
         *bytes = {flat.GetBufferPointer(), flat.GetSize()};
         return CTFLOk;
     });

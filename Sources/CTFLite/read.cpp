@@ -158,6 +158,12 @@ extern "C" const char *ctfl_type_name(int32_t type) {
     return fmt::EnumNameTensorType(static_cast<fmt::TensorType>(type));
 }
 
+extern "C" const char *ctfl_options_name(int32_t type) {
+    if (type <= fmt::BuiltinOptions_NONE || type > fmt::BuiltinOptions_MAX) return nullptr;
+    const char *name = fmt::EnumNameBuiltinOptions(static_cast<fmt::BuiltinOptions>(type));
+    return name && *name ? name : nullptr;
+}
+
 extern "C" CTFLOptions ctfl_default_options(void) {
     CTFLOptions options = {};
     options.dilationWidth = 1;

@@ -118,6 +118,8 @@ CTFLStatus ctfl_metadata(CTFLModel model, size_t index, CTFLSpan *_Nonnull name,
 const char *_Nullable ctfl_builtin_name(int32_t builtin);
 /// The published name of an element type, or NULL when the value is not known.
 const char *_Nullable ctfl_type_name(int32_t type);
+/// The name of an options table by its discriminant, or NULL when it is not in the schema.
+const char *_Nullable ctfl_options_name(int32_t type);
 /// Options with the format's default in every field.
 CTFLOptions ctfl_default_options(void);
 
@@ -129,8 +131,8 @@ typedef struct CTFLBuilder CTFLBuilder;
 CTFLBuilder *_Nullable ctfl_builder_create(void);
 void ctfl_builder_destroy(CTFLBuilder *_Nullable builder);
 
-/// Appends a buffer, 16-byte aligned in the file, and returns its index; -1 on failure. The first is empty by
-/// convention.
+/// Appends a buffer, 16-byte aligned in the file, and returns its index; -1 on failure. A span without data makes a
+/// buffer without data, which is not the same as data of no bytes. The first buffer has none by convention.
 int32_t ctfl_builder_add_buffer(CTFLBuilder *_Nonnull builder, CTFLSpan bytes);
 /// Appends an operator code and returns its index; -1 on failure.
 int32_t ctfl_builder_add_operator_code(CTFLBuilder *_Nonnull builder, int32_t builtin, int32_t version);
@@ -138,11 +140,6 @@ int32_t ctfl_builder_add_operator_code(CTFLBuilder *_Nonnull builder, int32_t bu
 int32_t ctfl_builder_add_tensor(CTFLBuilder *_Nonnull builder, const CTFLTensor *_Nonnull tensor);
 CTFLStatus ctfl_builder_add_operator(CTFLBuilder *_Nonnull builder, const CTFLOperator *_Nonnull op);
 CTFLStatus ctfl_builder_add_metadata(CTFLBuilder *_Nonnull builder, const char *_Nonnull name, uint32_t buffer);
-/// Names of the subgraph's inputs and outputs for callers: `names` in the order of the tensor indices.
-CTFLStatus ctfl_builder_set_signature(
-    CTFLBuilder *_Nonnull builder, const char *_Nonnull key, const char *_Nonnull const *_Nonnull inputNames,
-    const int32_t *_Nonnull inputs, size_t inputCount, const char *_Nonnull const *_Nonnull outputNames,
-    const int32_t *_Nonnull outputs, size_t outputCount);
 /// Finishes the file; `bytes` belong to the builder.
 CTFLStatus ctfl_builder_finish(
     CTFLBuilder *_Nonnull builder, CTFLSpan inputs, CTFLSpan outputs, const char *_Nonnull subgraphName,
