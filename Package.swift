@@ -49,6 +49,9 @@ let package = Package(
 
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
+        .testTarget(
+            name: "ReferenceKernelsTests", dependencies: ["TensorCore", "Operators", "ReferenceKernels"],
+            exclude: ["Recorded"]),
         .testTarget(name: "QuantizationTests", dependencies: ["TensorCore", "Quantization"]),
         .testTarget(name: "ImageIOTests", dependencies: ["TensorCore", "ImageIO"], exclude: ["Goldens"]),
     ],
