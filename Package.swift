@@ -54,6 +54,7 @@ let package = Package(
             exclude: ["Recorded"]),
         .testTarget(name: "QuantizationTests", dependencies: ["TensorCore", "Quantization"]),
         .testTarget(name: "ImageIOTests", dependencies: ["TensorCore", "ImageIO"], exclude: ["Goldens"]),
+        .testTarget(name: "EvaluationTests", dependencies: ["TensorCore", "Evaluation"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11,

@@ -28,23 +28,22 @@ public struct ImagePreprocessing: Sendable, Hashable {
     public var height: Int
     public var filter: ResizeFilter
     public var fit: Fit
-    /// `(code * scale - mean) / deviation`, in binary32; one mean and deviation per channel, in the order of `color`.
-    public var scale: Float
-    public var mean: [Float]
-    public var deviation: [Float]
+    /// `(code - mean) * scale`, computed in binary64 and rounded once to binary32. One mean and scale per channel in the
+    /// order of `color`, or a single one for all; none is 0 and 1.
+    public var mean: [Double]
+    public var scale: [Double]
 
     public init(
         color: Color, width: Int, height: Int, filter: ResizeFilter = .bilinear, fit: Fit = .stretch,
-        scale: Float = 1, mean: [Float] = [], deviation: [Float] = []
+        mean: [Double] = [], scale: [Double] = []
     ) {
         self.color = color
         self.width = width
         self.height = height
         self.filter = filter
         self.fit = fit
-        self.scale = scale
         self.mean = mean
-        self.deviation = deviation
+        self.scale = scale
     }
 
     /// The picture in the wanted colour and size. Grey is made before the size is changed.
@@ -66,9 +65,9 @@ public struct ImagePreprocessing: Sendable, Hashable {
         var result = [Float](repeating: 0, count: count * channels)
         for channel in 0..<channels {
             let table = (0...255).map { code in
-                let mean = channel < self.mean.count ? self.mean[channel] : 0
-                let deviation = channel < self.deviation.count ? self.deviation[channel] : 1
-                return (Float(code) * scale - mean) / deviation
+                let mean = self.mean.isEmpty ? 0 : self.mean[min(channel, self.mean.count - 1)]
+                let scale = self.scale.isEmpty ? 1 : self.scale[min(channel, self.scale.count - 1)]
+                return Float((Double(code) - mean) * scale)
             }
             for pixel in 0..<count {
                 let value = table[Int(picture.pixels[pixel * channels + channel])]
