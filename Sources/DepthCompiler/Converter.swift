@@ -1,0 +1,142 @@
+import GraphIR
+import ImageIO
+import Operators
+import Passes
+import Quantization
+import Runtime
+import TFLiteCodec
+import TensorCore
+
+/// Number formats that a model can be converted to.
+public enum Precision: String, Sendable, CaseIterable {
+    case keep, float, float16, dynamic, int8, int16x8, w4a8, w4a4, mixed
+}
+
+/// Element types of an exported file's inputs and outputs.
+public enum PortTypes: String, Sendable, CaseIterable {
+    case keep, float, int8
+}
+
+/// What a conversion is asked to do.
+public struct ConversionOptions: Sendable {
+    public var precision: Precision = .keep
+    public var ports: PortTypes = .keep
+    public var keepLayout = false
+    public var range: RangeMethod = .meanSquaredError
+    public var pinned: Set<String> = []
+    public var threads = 1
+    public var engine: Engine = .fast
+    /// Name of the recipe, for the metadata.
+    public var recipe: String?
+    /// What the outputs measure, by source name, for the metadata.
+    public var outputKinds: [String: (kind: String, unit: String)] = [:]
+
+    public init() {}
+}
+
+/// A conversion's result.
+public struct Conversion: Sendable {
+    public var bytes: [UInt8]
+    public var graph: Graph
+    /// Present when the conversion quantised.
+    public var report: QuantizationReport?
+}
+
+/// The compiler: from a loaded model to the bytes of a `.tflite` file.
+public enum Converter {
+    /// The version that exported files carry.
+    public static let version = "0.1.0"
+
+    /// Rewrites a model's graph to its canonical form.
+    ///
+    /// Graphs of quantised sources keep every integer; float graphs may change in rounding when `approximate` is set.
+    public static func canonical(_ graph: Graph, keepLayout: Bool, approximate: Bool = true) throws -> Graph {
+        var result = graph
+        let arithmetic: CanonicalOptions.Arithmetic = approximate && !graph.isQuantized ? .approximate : .exact
+        try Pipeline.canonical(CanonicalOptions(keepLayout: keepLayout, arithmetic: arithmetic)).run(on: &result)
+        return result
+    }
+
+    /// Converts `model`. `samples` yields calibration inputs in the order and layout of the canonical graph's inputs; it
+    /// is read once, only when the precision needs it.
+    ///
+    /// - Throws: `Diagnostic` (.unsupported for precisions that are not built, .usage when calibration is missing).
+    public static func convert(
+        _ model: Model, options: ConversionOptions, samples: ((Graph) throws -> AnySequence<[Tensor]>)? = nil,
+        progress: (String, Int, Int) -> Void = { _, _, _ in }
+    ) throws -> Conversion {
+        let graph = try canonical(model.graph, keepLayout: options.keepLayout || model.format == .tflite)
+        var result = Conversion(bytes: [], graph: graph, report: nil)
+        switch options.precision {
+        case .keep, .float:
+            if options.precision == .float, graph.isQuantized {
+                throw Diagnostic(
+                    .unsupported, at: model.path, "quantised sources cannot be turned back into float",
+                    suggestion: "--precision keep")
+            }
+        case .int8, .int16x8:
+            if !graph.isQuantized { result = try quantize(graph, model, options, samples, progress) }
+        case .float16, .dynamic, .w4a8, .w4a4, .mixed:
+            throw Diagnostic(
+                .unsupported, at: "--precision \(options.precision.rawValue)", "is not built yet",
+                suggestion: "keep, float, int8 and int16x8 are")
+        }
+        result.bytes = try export(result.graph, model, options)
+        return result
+    }
+
+    private static func quantize(
+        _ graph: Graph, _ model: Model, _ options: ConversionOptions,
+        _ samples: ((Graph) throws -> AnySequence<[Tensor]>)?, _ progress: (String, Int, Int) -> Void
+    ) throws -> Conversion {
+        guard let samples else {
+            throw Diagnostic(
+                .usage, at: "--precision \(options.precision.rawValue)", "needs calibration data",
+                suggestion: "--calibration DIR")
+        }
+        let plan = try Plan(graph, options: RunOptions(engine: options.engine, threads: options.threads))
+        var statistics = CalibrationStatistics()
+        for sample in try samples(graph) {
+            try statistics.collect(plan, sample: sample)
+            progress("calibrating", statistics.sampleCount, 0)
+        }
+        guard statistics.sampleCount > 0 else {
+            throw Diagnostic(.badData, at: "--calibration", "holds no samples")
+        }
+        let quantization = QuantizationOptions(
+            activationType: options.precision == .int16x8 ? .int16 : .int8, range: options.range,
+            integerPorts: options.ports == .int8, pinned: options.pinned)
+        let result = try Quantizer.quantize(graph, statistics: statistics, options: quantization)
+        return Conversion(bytes: [], graph: result.graph, report: result.report)
+    }
+
+    private static func export(_ graph: Graph, _ model: Model, _ options: ConversionOptions) throws -> [UInt8] {
+        func ports(_ list: [Port], outputs: Bool) -> [ExportMetadata.Port] {
+            list.map { port in
+                let meaning = outputs ? options.outputKinds[port.sourceName] : nil
+                return ExportMetadata.Port(
+                    name: graph[port.value].name, sourceName: port.sourceName, permutation: port.sourcePermutation,
+                    kind: meaning?.kind, unit: meaning?.unit)
+            }
+        }
+        let metadata = ExportMetadata(
+            version: version,
+            options: [
+                "--precision", options.precision.rawValue, "--io", options.ports.rawValue,
+            ] + (options.keepLayout ? ["--keep-layout"] : []),
+            source: model.path.split(separator: "/").last.map(String.init) ?? model.path, sourceHash: model.sourceHash,
+            recipe: options.recipe, inputs: ports(graph.inputs, outputs: false),
+            outputs: ports(graph.outputs, outputs: true))
+        return try TFLiteCodec.encode(graph, metadata: [TFLiteCodec.metadataName: metadata.json()])
+    }
+}
+
+extension Graph {
+    /// True when any value carries quantisation parameters on an integer type that is not constant: the source computes
+    /// on codes.
+    public var isQuantized: Bool {
+        nodes.contains { node in
+            outputTypes(of: node).contains { $0.quantization != nil }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import Foundation
+import GraphIR
+import ImageIO
+import ONNXImporter
+import TFLiteCodec
+import TensorCore
+
+/// A model as it was read from a file.
+public struct Model: Sendable {
+    public enum Format: String, Sendable { case onnx, tflite }
+
+    public var path: String
+    public var format: Format
+    public var graph: Graph
+    /// What was assumed where the file or the options leave room, one sentence each.
+    public var assumptions: [String]
+    /// What is wrong with the file but does not keep it from being shown, one sentence each.
+    public var warnings: [String]
+    /// What depthc wrote into an exported file: the source's names, layouts and units.
+    public var metadata: ExportMetadata?
+    /// FNV-1a hash of the file's bytes, 16 hexadecimal digits.
+    public var sourceHash: String
+    public var byteCount: Int
+}
+
+/// What the caller fixes before a model is read.
+public struct LoadOptions: Sendable {
+    /// Shapes of inputs, for models with symbolic dimensions.
+    public var shapes: [String: Shape] = [:]
+    /// Inputs that become constants.
+    public var fixed: [String: Tensor] = [:]
+    /// Inputs that become constants only when they decide a shape, an axis or the like.
+    public var available: [String: Tensor] = [:]
+    /// Show what can be shown of a model that cannot run, instead of refusing it.
+    public var lenient = false
+
+    public init(
+        shapes: [String: Shape] = [:], fixed: [String: Tensor] = [:], available: [String: Tensor] = [:],
+        lenient: Bool = false
+    ) {
+        self.shapes = shapes
+        self.fixed = fixed
+        self.available = available
+        self.lenient = lenient
+    }
+}
+
+extension Model {
+    /// Reads an ONNX or TFLite file, told apart by their first bytes.
+    ///
+    /// - Throws: `Diagnostic` (.missingFile, .badModel, .unsupported) located in the file.
+    public static func load(_ path: String, _ options: LoadOptions = LoadOptions()) throws -> Model {
+        let prefix = FileHandle(forReadingAtPath: path).flatMap { try? $0.read(upToCount: 8) } ?? Data()
+        if TFLiteCodec.recognizes(prefix) { return try loadTFLite(path, options) }
+        return try loadONNX(path, options)
+    }
+
+    private static func loadTFLite(_ path: String, _ options: LoadOptions) throws -> Model {
+        let bytes = try FileBytes.read(path, limit: TFLiteCodec.maximumFileSize)
+        let decoded = try TFLiteCodec.decode(bytes: bytes, path: path, inputShapes: options.shapes)
+        var graph = decoded.graph
+        try graph.fixInputs(options.fixed, at: path)
+        return Model(
+            path: path, format: .tflite, graph: graph, assumptions: decoded.assumptions, warnings: [],
+            metadata: decoded.metadata[TFLiteCodec.metadataName].flatMap { ExportMetadata(json: $0) },
+            sourceHash: hash(bytes), byteCount: bytes.count)
+    }
+
+    private static func loadONNX(_ path: String, _ options: LoadOptions) throws -> Model {
+        let imported = try ONNXImporter.importModel(
+            path: path,
+            options: ONNXImporter.Options(
+                shapes: options.shapes.mapValues(\.dimensions), fixedInputs: options.fixed,
+                availableInputs: options.available, allowMissingData: options.lenient))
+        let bytes = try FileBytes.read(path)
+        return Model(
+            path: path, format: .onnx, graph: imported.graph, assumptions: imported.assumptions,
+            warnings: imported.warnings, metadata: nil, sourceHash: hash(bytes), byteCount: bytes.count)
+    }
+}
+
+extension Graph {
+    /// Turns the named inputs into constants.
+    ///
+    /// - Throws: `Diagnostic` (.usage) for a name that is no input or a tensor of another type.
+    mutating func fixInputs(_ tensors: [String: Tensor], at path: String) throws {
+        for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
+            guard let port = inputs.first(where: { $0.sourceName == name }) else {
+                throw Diagnostic(
+                    .usage, at: path, "has no input \(name)",
+                    suggestion: "its inputs are \(inputs.map(\.sourceName).joined(separator: ", "))")
+            }
+            let type = type(of: port.value)
+            guard tensor.shape == type.shape, tensor.elementType == type.elementType else {
+                throw Diagnostic(.usage, at: "input \(name)", "is \(type), the given tensor \(tensor.type)")
+            }
+            setConstant(port.value, tensor.retyped(type))
+        }
+    }
+}
+
+extension Model {
+    /// FNV-1a, 64 bits.
+    static func hash(_ bytes: some Sequence<UInt8>) -> String {
+        var state: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in bytes { state = (state ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        let digits = String(state, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
