@@ -67,15 +67,7 @@ extension Model {
     }
 
     private static func loadONNX(_ path: String, _ options: LoadOptions) throws -> Model {
-        let imported = try ONNXImporter.importModel(
-            path: path,
-            options: ONNXImporter.Options(
-                shapes: options.shapes.mapValues(\.dimensions), fixedInputs: options.fixed,
-                availableInputs: options.available, allowMissingData: options.lenient))
-        let bytes = try FileBytes.read(path)
-        return Model(
-            path: path, format: .onnx, graph: imported.graph, assumptions: imported.assumptions,
-            warnings: imported.warnings, metadata: nil, sourceHash: hash(bytes), byteCount: bytes.count)
+        throw Diagnostic(.unsupported, at: path, "ONNX files cannot be read yet")
     }
 }
 

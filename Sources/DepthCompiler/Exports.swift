@@ -1,0 +1,5 @@
+@_exported import GraphIR
+@_exported import ImageIO
+@_exported import Quantization
+@_exported import Runtime
+@_exported import TensorCore
