@@ -223,7 +223,6 @@ struct Decoder {
                 tensor.type.shape = shape
                 if let axis = tensor.type.quantization?.axis, axis >= shape.rank { tensor.type.quantization = nil }
             } else if tensor.openExtents.contains(true) {
-                hasOpenShapes = true
                 assumptions.append("input \(tensor.name): open dimensions taken as \(tensor.type.shape)")
             }
             values[index] = graph.addInput(tensor.name, tensor.type)
@@ -265,8 +264,10 @@ struct Decoder {
         try count(type, name: declared.name)
         let shape = declared.type.shape
         guard shape != type.shape else { return }
+        // A tensor whose extents the file leaves open has whatever its operator gives.
+        if shape.rank == 0 { hasOpenShapes = true }
         let agrees =
-            shape.rank == 0 || hasOpenShapes
+            hasOpenShapes
             || (shape.rank == type.shape.rank
                 && shape.dimensions.indices.allSatisfy {
                     shape[$0] == type.shape[$0] || declared.openExtents[$0]
@@ -275,7 +276,6 @@ struct Decoder {
             throw Diagnostic(
                 .badModel, at: location, "has the shape \(shape) in the file, but its operator gives \(type.shape)")
         }
-        hasOpenShapes = true
         if assumptions.last?.hasPrefix("shapes") != true {
             assumptions.append("shapes: computed from the inputs where the file leaves them open")
         }
