@@ -37,7 +37,7 @@ typedef struct {
     int32_t leaky;
 } ck_activation;
 
-/// How an 8-bit product is read and written: element = real zero point + code; multipliers and shifts per output
+/// How an 8-bit product is read and written: `in_zero`, `weight_zero` and `out_zero` are zero points; multipliers and shifts per output
 /// channel as in `ck_requantize`.
 typedef struct {
     int32_t in_zero, weight_zero, out_zero;
@@ -77,6 +77,124 @@ void ck_conv_hybrid_run(
     const ck_conv *conv, const int8_t *input, const int32_t *in_zero, const float *in_scale, float *output,
     int32_t row_begin, int32_t row_end, void *scratch);
 
+// ------------------------------------------------------------------------------------------------ thread pool
+
+typedef struct ck_pool ck_pool;
+/// Does part `index` of `count`; `thread` is below the pool's number of threads.
+typedef void (*ck_task)(void *context, int32_t index, int32_t thread);
+
+/// A pool of `threads` threads, the caller's included. Returns null when threads cannot be made.
+ck_pool *ck_pool_create(int32_t threads);
+void ck_pool_free(ck_pool *pool);
+/// Runs parts 0..<count and returns when all are done. Not reentrant.
+void ck_pool_run(ck_pool *pool, int32_t count, ck_task task, void *context);
+
+// --------------------------------------------------------------------------------------- elementwise operators
+
+enum { CK_ADD, CK_SUB, CK_MUL, CK_DIV, CK_MAXIMUM, CK_MINIMUM, CK_SQUARED_DIFFERENCE };
+
+/// Operands of a broadcasting operator: extents outermost first and, for each operand, its stride in elements (0 where
+/// it repeats). The result is dense.
+enum { CK_MAX_RANK = 8 };
+typedef struct {
+    int32_t rank;
+    int64_t extent[CK_MAX_RANK], stride_a[CK_MAX_RANK], stride_b[CK_MAX_RANK];
+} ck_broadcast;
+
+/// Number of innermost rows (what ranges count) and elements in each.
+int64_t ck_broadcast_rows(const ck_broadcast *shape);
+
+void ck_binary_f32(
+    int32_t kind, const ck_broadcast *shape, const float *a, const float *b, float *out, float lowest, float highest,
+    int64_t row_begin, int64_t row_end);
+
+/// 8 and 16-bit addition and subtraction:
+/// out = rescale((a - a_zero) << left, a_*) +- rescale((b - b_zero) << left, b_*) rescaled by out_* plus out_zero.
+/// Multiplication uses `out_*` alone. Shifts are right shifts when negative.
+typedef struct {
+    int32_t a_zero, b_zero, out_zero, left;
+    int32_t a_multiplier, a_shift, b_multiplier, b_shift, out_multiplier, out_shift;
+    int32_t lowest, highest;
+} ck_binary_quantization;
+enum { CK_CODE_INT8, CK_CODE_UINT8, CK_CODE_INT16 };
+void ck_binary_codes(
+    int32_t kind, int32_t code, const ck_broadcast *shape, const void *a, const void *b, void *out,
+    const ck_binary_quantization *q, int64_t row_begin, int64_t row_end);
+
+enum {
+    CK_ABS, CK_NEG, CK_SQUARE, CK_SQRT, CK_RSQRT, CK_FLOOR, CK_CEIL, CK_EXP, CK_LOGISTIC, CK_TANH, CK_GELU,
+    CK_GELU_TANH, CK_RELU, CK_RELU6, CK_RELU_N1_TO_1, CK_RELU_0_TO_1, CK_LEAKY_RELU, CK_ELU, CK_HARD_SWISH
+};
+/// `slope` is that of the leaky ReLU.
+void ck_unary_f32(int32_t kind, float slope, const float *in, float *out, int64_t n);
+/// out[i] = table[in[i]], the table indexed by the unsigned value of the byte.
+void ck_lookup_u8(const uint8_t table[256], const uint8_t *in, uint8_t *out, int64_t n);
+void ck_lookup_f32(const float table[256], const uint8_t *in, float *out, int64_t n);
+/// out = clamp(round(in / scale) + zero), halves away from zero, saturating, NaN as the lowest code.
+void ck_quantize_u8(float scale, int32_t zero, int32_t is_unsigned, const float *in, uint8_t *out, int64_t n);
+/// Slopes repeat every `channels` elements; n is a multiple of `channels`.
+void ck_prelu_f32(const float *slopes, int64_t channels, const float *in, float *out, int64_t n);
+
+// --------------------------------------------------------------------------------------------------- movement
+
+/// A strided copy; strides in bytes, extents outermost first.
+typedef struct {
+    int32_t rank, element;
+    int64_t extent[CK_MAX_RANK], stride_in[CK_MAX_RANK], stride_out[CK_MAX_RANK];
+} ck_movement;
+/// Merges and reorders dimensions so that `ck_move` runs fast. Call it once.
+void ck_movement_prepare(ck_movement *movement);
+/// Ranges count steps of the outermost dimension, `extent[0]` after preparation.
+void ck_move(const ck_movement *movement, const void *in, void *out, int64_t begin, int64_t end);
+/// Rows of `bytes` bytes: out[i] = in[index[i]]; returns 0 when an index is outside 0..<limit.
+int32_t ck_gather_rows(
+    const void *in, const int64_t *index, void *out, int64_t bytes, int64_t limit, int64_t begin, int64_t end);
+
+// ------------------------------------------------------------------------------- pooling, resizing, reductions
+
+typedef struct {
+    int32_t batch, in_h, in_w, channels, window_h, window_w, stride_h, stride_w, pad_top, pad_left, out_h, out_w;
+} ck_pool_shape;
+/// Ranges count output rows of all images.
+void ck_max_pool_f32(
+    const ck_pool_shape *s, const float *in, float *out, float lowest, float highest, int32_t row_begin,
+    int32_t row_end);
+void ck_average_pool_f32(
+    const ck_pool_shape *s, const float *in, float *out, float lowest, float highest, int32_t row_begin,
+    int32_t row_end);
+void ck_max_pool_codes(
+    const ck_pool_shape *s, int32_t is_unsigned, const uint8_t *in, uint8_t *out, int32_t lowest, int32_t highest,
+    int32_t row_begin, int32_t row_end);
+void ck_average_pool_codes(
+    const ck_pool_shape *s, int32_t is_unsigned, const uint8_t *in, uint8_t *out, int32_t lowest, int32_t highest,
+    int32_t row_begin, int32_t row_end);
+
+/// Bilinear resize along precomputed positions: row y blends input rows y_low[y] and y_high[y] by y_fraction[y] (column
+/// likewise). Ranges count output rows of all images.
+typedef struct {
+    int32_t batch, in_h, in_w, channels, out_h, out_w;
+    const int32_t *y_low, *y_high, *x_low, *x_high;
+    const float *y_fraction, *x_fraction;
+} ck_bilinear;
+void ck_bilinear_f32(const ck_bilinear *r, const float *in, float *out, int32_t row_begin, int32_t row_end);
+
+/// Reduces the middle of [outer][count][inner]; kinds: sum, mean, maximum, minimum. Ranges count `outer`.
+enum { CK_REDUCE_SUM, CK_REDUCE_MEAN, CK_REDUCE_MAX, CK_REDUCE_MIN };
+void ck_reduce_f32(
+    int32_t kind, const float *in, float *out, int64_t count, int64_t inner, int64_t outer_begin, int64_t outer_end);
+/// Sums of codes: out[outer][inner] += in[outer][i][inner].
+void ck_reduce_codes(
+    int32_t is_unsigned, const uint8_t *in, int32_t *out, int64_t count, int64_t inner, int64_t outer_begin,
+    int64_t outer_end);
+/// Index of the first extremum of the middle of [outer][count][inner].
+void ck_argument_f32(
+    int32_t maximum, const float *in, int32_t *out, int64_t count, int64_t inner, int64_t outer_begin,
+    int64_t outer_end);
+void ck_argument_codes(
+    int32_t maximum, int32_t is_unsigned, const uint8_t *in, int32_t *out, int64_t count, int64_t inner,
+    int64_t outer_begin, int64_t outer_end);
+
+void ck_softmax_f32(float beta, const float *in, float *out, int64_t depth, int64_t row_begin, int64_t row_end);
 #ifdef __cplusplus
 }
 #endif

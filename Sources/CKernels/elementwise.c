@@ -1,0 +1,76 @@
+#include "elementwise.h"
+
+#include <string.h>
+
+const ck_rows *ck_current_rows(void) {
+#if defined(__x86_64__)
+    if (ck_isa() == CK_ISA_AVX2) return &ck_rows_avx2;
+#endif
+    return &ck_rows_portable;
+}
+
+int64_t ck_broadcast_rows(const ck_broadcast *s) {
+    int64_t rows = 1;
+    for (int32_t d = 0; d + 1 < s->rank; d++) rows *= s->extent[d];
+    return rows;
+}
+
+/// Offsets of both operands at the start of a row.
+static void row_offsets(const ck_broadcast *s, int64_t row, int64_t *a, int64_t *b) {
+    *a = *b = 0;
+    for (int32_t d = s->rank - 2; d >= 0; d--) {
+        int64_t i = row % s->extent[d];
+        row /= s->extent[d];
+        *a += i * s->stride_a[d];
+        *b += i * s->stride_b[d];
+    }
+}
+
+static int64_t row_length(const ck_broadcast *s) { return s->rank > 0 ? s->extent[s->rank - 1] : 1; }
+
+void ck_binary_f32(
+    int32_t kind, const ck_broadcast *s, const float *a, const float *b, float *out, float lowest, float highest,
+    int64_t row_begin, int64_t row_end) {
+    const ck_rows *rows = ck_current_rows();
+    int64_t n = row_length(s), offset_a, offset_b;
+    int64_t step_a = s->rank > 0 ? s->stride_a[s->rank - 1] : 0, step_b = s->rank > 0 ? s->stride_b[s->rank - 1] : 0;
+    for (int64_t row = row_begin; row < row_end; row++) {
+        row_offsets(s, row, &offset_a, &offset_b);
+        rows->binary_f32(kind, a + offset_a, step_a, b + offset_b, step_b, out + row * n, n, lowest, highest);
+    }
+}
+
+void ck_binary_codes(
+    int32_t kind, int32_t code, const ck_broadcast *s, const void *a, const void *b, void *out,
+    const ck_binary_quantization *q, int64_t row_begin, int64_t row_end) {
+    const ck_rows *rows = ck_current_rows();
+    int64_t n = row_length(s), size = code == CK_CODE_INT16 ? 2 : 1, offset_a, offset_b;
+    int64_t step_a = s->rank > 0 ? s->stride_a[s->rank - 1] : 0, step_b = s->rank > 0 ? s->stride_b[s->rank - 1] : 0;
+    for (int64_t row = row_begin; row < row_end; row++) {
+        row_offsets(s, row, &offset_a, &offset_b);
+        rows->binary_codes(
+            kind, code, (const uint8_t *)a + offset_a * size, step_a, (const uint8_t *)b + offset_b * size, step_b,
+            (uint8_t *)out + row * n * size, n, q);
+    }
+}
+
+void ck_unary_f32(int32_t kind, float slope, const float *in, float *out, int64_t n) {
+    ck_current_rows()->unary_f32(kind, slope, in, out, n);
+}
+
+void ck_lookup_u8(const uint8_t table[256], const uint8_t *in, uint8_t *out, int64_t n) {
+    ck_current_rows()->lookup_u8(table, in, out, n);
+}
+
+void ck_lookup_f32(const float table[256], const uint8_t *in, float *out, int64_t n) {
+    for (int64_t i = 0; i < n; i++) out[i] = table[in[i]];
+}
+
+void ck_quantize_u8(float scale, int32_t zero, int32_t is_unsigned, const float *in, uint8_t *out, int64_t n) {
+    ck_current_rows()->quantize_u8(scale, zero, is_unsigned, in, out, n);
+}
+
+void ck_prelu_f32(const float *slopes, int64_t channels, const float *in, float *out, int64_t n) {
+    const ck_rows *rows = ck_current_rows();
+    for (int64_t i = 0; i + channels <= n; i += channels) rows->prelu_f32(slopes, in + i, out + i, channels);
+}

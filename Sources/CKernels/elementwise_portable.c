@@ -1,0 +1,3 @@
+#define ROWS ck_rows_portable
+#define FUNCTION
+#include "elementwise_impl.h"
