@@ -1,5 +1,6 @@
 #include "conv.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,6 +131,10 @@ static int32_t plan_phase(ck_conv *conv, ck_phase *phase, const tap *taps, int32
     // Pack: for each group and panel [depth][width] floats, or [depth / 2][width][2] 16-bit integers.
     phase->group_elements = (size_t)padded_depth * (size_t)conv->padded_out;
     size_t elements = phase->group_elements * (size_t)s->groups;
+    if (!weights) {
+        free(order);
+        return 1;
+    }
     phase->packed = aligned_alloc(64, (elements * (even ? 2 : 4) + 127) & ~(size_t)63);
     if (!phase->packed) {
         free(order);
@@ -319,6 +324,52 @@ ck_conv *ck_deconv_f32_create(const ck_conv_shape *s, const float *weights, cons
 ck_conv *ck_deconv_i8_create(
     const ck_conv_shape *s, const void *weights, const int32_t *bias, const ck_quantization *quantization) {
     return plan_deconv(start(CK_INTEGER, s, no_activation, quantization), weights, bias);
+}
+
+/// A product whose right operand is packed at run time.
+static ck_conv *plan_product(ck_conv *conv, int32_t rows, int32_t depth, int32_t columns) {
+    if (!conv) return NULL;
+    conv->shape = (ck_conv_shape){1, rows, 1, depth, 1, 1, 1, 1, 1, 1, 0, 0, rows, 1, columns, 1};
+    return plan_conv(conv, NULL, NULL, NULL);
+}
+ck_conv *ck_product_f32_create(int32_t rows, int32_t depth, int32_t columns) {
+    ck_activation none = {-INFINITY, INFINITY, 0, 0};
+    ck_conv_shape shape = {0};
+    return plan_product(start(CK_FLOAT, &shape, none, NULL), rows, depth, columns);
+}
+ck_conv *ck_product_i8_create(int32_t rows, int32_t depth, int32_t columns, const ck_quantization *quantization) {
+    ck_conv_shape shape = {0};
+    return plan_product(start(CK_INTEGER, &shape, no_activation, quantization), rows, depth, columns);
+}
+int32_t ck_product_panels(const ck_conv *conv) { return conv->panels; }
+
+void ck_product_pack(
+    const ck_conv *conv, const void *right, int32_t transposed, void *packed, int32_t panel_begin,
+    int32_t panel_end) {
+    const ck_phase *phase = &conv->phase[0];
+    int64_t depth = conv->group_in, columns = conv->shape.out_c;
+    int64_t step_k = transposed ? 1 : columns, step_j = transposed ? depth : 1;
+    for (int32_t p = panel_begin; p < panel_end; p++) {
+        const ck_panel *panel = &conv->panel[p];
+        int64_t width = panel->width, used = panel->columns, base = (int64_t)phase->depth * panel->start;
+        if (conv->kind == CK_FLOAT) {
+            float *to = (float *)packed + base;
+            const float *from = (const float *)right + panel->start * step_j;
+            if (used < width) memset(to, 0, (size_t)(depth * width) * 4);
+            for (int64_t k = 0; k < depth; k++)
+                for (int64_t j = 0; j < used; j++) to[k * width + j] = from[k * step_k + j * step_j];
+            continue;
+        }
+        int16_t *to = (int16_t *)packed + base;
+        const uint8_t *from = (const uint8_t *)right + panel->start * step_j;
+        if (used < width || depth % 2) memset(to, 0, (size_t)(phase->depth * width) * 2);
+        for (int64_t k = 0; k < depth; k++)
+            for (int64_t j = 0; j < used; j++) {
+                uint8_t code = from[k * step_k + j * step_j];
+                int32_t value = conv->q.weight_unsigned ? (int32_t)code : (int32_t)(int8_t)code;
+                to[(k / 2) * 2 * width + 2 * j + k % 2] = (int16_t)(value - conv->q.weight_zero);
+            }
+    }
 }
 
 int32_t ck_conv_rows(const ck_conv *conv) { return conv->shape.batch * conv->rows_per_image; }

@@ -47,6 +47,8 @@ typedef struct {
     int32_t source_row;
     uint8_t *out_image;
     float row_scale;
+    /// Replaces the plan's packed weights when not null.
+    const void *packed;
 } work;
 
 static void run_phase(const work *w, const ck_phase *phase, int32_t row_begin, int32_t row_end) {
@@ -56,6 +58,7 @@ static void run_phase(const work *w, const ck_phase *phase, int32_t row_begin, i
     int32_t pixels = (row_end - row_begin) * phase->columns;
     if (pixels <= 0) return;
     int32_t is_float = conv->kind == CK_FLOAT;
+    const void *weights = w->packed ? w->packed : phase->packed;
     size_t element = is_float ? 4 : 2, out_element = conv->kind == CK_INTEGER ? 1 : 4;
     size_t source_row = (size_t)conv->band_w * (size_t)s->in_c * element;
     size_t source_step = (size_t)conv->step_w * (size_t)s->in_c * element;
@@ -104,7 +107,7 @@ static void run_phase(const work *w, const ck_phase *phase, int32_t row_begin, i
                 done += used;
                 if (is_float) {
                     float tile[CK_MAX_ROWS * CK_MAX_WIDTH];
-                    const float *b = (const float *)phase->packed + packed;
+                    const float *b = (const float *)weights + packed;
                     for (int32_t block = 0; block < phase->blocks; block++) {
                         int32_t from = phase->block[block], to = phase->block[block + 1];
                         w->table->tile_f32[index](
@@ -117,7 +120,7 @@ static void run_phase(const work *w, const ck_phase *phase, int32_t row_begin, i
                     int32_t tile[CK_MAX_ROWS * CK_MAX_WIDTH];
                     w->table->tile_i16[index](
                         (const int16_t *const *)a, phase->segment, phase->segments,
-                        (const int16_t *)phase->packed + packed, tile);
+                        (const int16_t *)weights + packed, tile);
                     if (conv->kind == CK_INTEGER)
                         w->table->store_i8(
                             tile, panel->width, used, panel->columns, (int8_t *const *)out, &finish_i8);
@@ -131,13 +134,13 @@ static void run_phase(const work *w, const ck_phase *phase, int32_t row_begin, i
 }
 
 static void run(
-    const ck_conv *conv, const void *input, const int32_t *in_zero, const float *in_scale, void *output,
-    int32_t row_begin, int32_t row_end, void *scratch) {
+    const ck_conv *conv, const void *packed, const void *input, const int32_t *in_zero, const float *in_scale,
+    void *output, int32_t row_begin, int32_t row_end, void *scratch) {
     const ck_conv_shape *s = &conv->shape;
     size_t source = conv->kind == CK_FLOAT ? 4 : 1, out_element = conv->kind == CK_INTEGER ? 1 : 4;
     size_t in_image = (size_t)s->in_h * (size_t)s->in_w * (size_t)s->in_c * source;
     size_t out_image = (size_t)s->out_h * (size_t)s->out_w * (size_t)s->out_c * out_element;
-    work w = {.conv = conv, .table = ck_current(), .row_scale = 1};
+    work w = {.conv = conv, .table = ck_current(), .row_scale = 1, .packed = packed};
     while (row_begin < row_end) {
         int32_t image = row_begin / conv->rows_per_image, first = row_begin % conv->rows_per_image;
         int32_t rows = at_most(row_end - row_begin, conv->rows_per_image - first);
@@ -163,11 +166,17 @@ static void run(
 void ck_conv_run(
     const ck_conv *conv, const void *input, void *output, int32_t row_begin, int32_t row_end, void *scratch) {
     if (conv->depthwise) ck_depthwise_run(conv, input, output, row_begin, row_end, scratch);
-    else run(conv, input, NULL, NULL, output, row_begin, row_end, scratch);
+    else run(conv, NULL, input, NULL, NULL, output, row_begin, row_end, scratch);
 }
 
 void ck_conv_hybrid_run(
     const ck_conv *conv, const int8_t *input, const int32_t *in_zero, const float *in_scale, float *output,
     int32_t row_begin, int32_t row_end, void *scratch) {
-    run(conv, input, in_zero, in_scale, output, row_begin, row_end, scratch);
+    run(conv, NULL, input, in_zero, in_scale, output, row_begin, row_end, scratch);
+}
+
+void ck_product_run(
+    const ck_conv *conv, const void *left, const void *packed, void *output, int32_t row_begin, int32_t row_end,
+    void *scratch) {
+    run(conv, packed, left, NULL, NULL, output, row_begin, row_end, scratch);
 }

@@ -30,6 +30,9 @@ typedef struct {
     void (*blend_f32)(
         const float *a, const float *b, const float *c, const float *d, float w_a, float w_b, float w_c, float w_d,
         float *out, int64_t n);
+    void (*blend_codes)(
+        int32_t is_unsigned, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d,
+        const int32_t *weights, uint8_t *out, int64_t n);
 } ck_rows;
 
 extern const ck_rows ck_rows_portable;

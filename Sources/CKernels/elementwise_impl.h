@@ -301,6 +301,21 @@ FUNCTION static void blend_f32(
     for (int64_t i = 0; i < n; i++) out[i] = a[i] * w_a + b[i] * w_b + c[i] * w_c + d[i] * w_d;
 }
 
+#define BLEND(TYPE)                                                                                                   \
+    for (int64_t i = 0; i < n; i++) {                                                                                \
+        int32_t sum = ((const TYPE *)a)[i] * w_a + ((const TYPE *)b)[i] * w_b + ((const TYPE *)c)[i] * w_c           \
+            + ((const TYPE *)d)[i] * w_d;                                                                            \
+        /* Rounds half away from zero: negative sums are one less before the shift. */                               \
+        out[i] = (uint8_t)((sum + (1 << 19) + (sum > 0 ? 0 : -1)) >> 20);                                            \
+    }
+FUNCTION static void blend_codes(
+    int32_t is_unsigned, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d,
+    const int32_t *weights, uint8_t *restrict out, int64_t n) {
+    int32_t w_a = weights[0], w_b = weights[1], w_c = weights[2], w_d = weights[3];
+    if (is_unsigned) { BLEND(uint8_t) } else { BLEND(int8_t) }
+}
+#undef BLEND
+
 #ifndef LOOKUP
 FUNCTION static void lookup_u8(const uint8_t *table, const uint8_t *in, uint8_t *out, int64_t n) {
     for (int64_t i = 0; i < n; i++) out[i] = table[in[i]];
@@ -310,4 +325,5 @@ FUNCTION static void lookup_u8(const uint8_t *table, const uint8_t *in, uint8_t 
 const ck_rows ROWS = {
     binary_f32, binary_codes, unary_f32,  lookup_u8, quantize_u8, prelu_f32, max_f32,    min_f32,   sum_f32, finish_f32,
     max_u8,     max_i8,       sum_u8,     sum_i8,    total_f32,   highest_f32, lowest_f32, exp_f32, scale_f32, blend_f32,
+    blend_codes,
 };

@@ -132,3 +132,23 @@ void ck_bilinear_f32(const ck_bilinear *s, const float *in, float *out, int32_t 
         }
     }
 }
+
+void ck_bilinear_codes(
+    const ck_bilinear *s, const int32_t *y_fraction, const int32_t *x_fraction, int32_t is_unsigned, const uint8_t *in,
+    uint8_t *out, int32_t row_begin, int32_t row_end) {
+    const ck_rows *rows = ck_current_rows();
+    for (int32_t r = row_begin; r < row_end; r++) {
+        int32_t y = r % s->out_h, fy = y_fraction[y];
+        const uint8_t *image = in + (int64_t)(r / s->out_h) * s->in_h * s->in_w * s->channels;
+        const uint8_t *top = image + (int64_t)s->y_low[y] * s->in_w * s->channels;
+        const uint8_t *bottom = image + (int64_t)s->y_high[y] * s->in_w * s->channels;
+        uint8_t *o = out + (int64_t)r * s->out_w * s->channels;
+        for (int32_t x = 0; x < s->out_w; x++, o += s->channels) {
+            int64_t left = (int64_t)s->x_low[x] * s->channels, right = (int64_t)s->x_high[x] * s->channels;
+            int32_t fx = x_fraction[x];
+            int32_t weights[4] = {(1024 - fy) * (1024 - fx), fy * (1024 - fx), (1024 - fy) * fx, fy * fx};
+            rows->blend_codes(
+                is_unsigned, top + left, bottom + left, top + right, bottom + right, weights, o, s->channels);
+        }
+    }
+}

@@ -3,6 +3,12 @@ import Operators
 import ReferenceKernels
 import TensorCore
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// Which kernels run a graph.
 public enum Engine: String, Sendable, CaseIterable {
     /// C kernels where there are any, with results equal to the reference's (integers bit for bit, floats within
@@ -31,45 +37,81 @@ public typealias ValueObserver = (ValueID, Tensor) throws -> Void
 public final class Plan: @unchecked Sendable {
     public let graph: Graph
     public let options: RunOptions
+    /// The fast engine's program; nil for the reference engine.
+    private let program: FastProgram?
+    private let lock = PlanLock()
 
-    /// Validates `graph`.
+    /// Validates `graph`; for the fast engine also packs weights and places every value in memory.
     ///
     /// - Throws: `Diagnostic` for a graph that the verifier rejects.
     public init(_ graph: Graph, options: RunOptions = RunOptions()) throws {
         try graph.verify()
         self.graph = graph
         self.options = options
+        program = options.engine == .fast ? FastProgram(graph, threads: options.threads) : nil
     }
+
+    /// Bytes of the block of memory that holds all values of the fast engine; 0 for the reference engine.
+    public var arenaByteCount: Int { program?.arenaByteCount ?? 0 }
 
     /// Runs the graph on one tensor for every input, in the order of `graph.inputs`, and returns one for every output.
     ///
     /// - Throws: `Diagnostic` (.badData) when an input has another type than the graph's, or whatever a kernel throws.
     public func run(_ inputs: [Tensor], observe: ValueObserver? = nil) throws -> [Tensor] {
+        try run(inputs, observe: observe, timed: nil)
+    }
+
+    /// Runs the graph and tells for every node how long it took and whether a fast kernel did it.
+    public func profile(
+        _ inputs: [Tensor], _ timed: @escaping (_ node: Node, _ duration: Duration, _ isFast: Bool) -> Void
+    ) throws -> [Tensor] {
+        try run(inputs, observe: nil, timed: timed)
+    }
+
+    private func run(
+        _ inputs: [Tensor], observe: ValueObserver?, timed: ((Node, Duration, Bool) -> Void)?
+    ) throws -> [Tensor] {
         guard inputs.count == graph.inputs.count else {
             throw Diagnostic(.badData, at: graph.name, "\(inputs.count) inputs given, \(graph.inputs.count) needed")
         }
-        var values: [ValueID: Tensor] = [:]
+        var typed: [Tensor] = []
         for (port, tensor) in zip(graph.inputs, inputs) {
             let type = graph.type(of: port.value)
             guard tensor.shape == type.shape, tensor.elementType == type.elementType else {
                 throw Diagnostic(
                     .badData, at: "input \(port.sourceName)", "got \(tensor.type), the model takes \(type)")
             }
-            values[port.value] = tensor.retyped(type)
-            try observe?(port.value, tensor.retyped(type))
+            typed.append(tensor.retyped(type))
         }
+        if let program {
+            return try lock.withLock { try program.run(typed, observe: observe, timed: timed) }
+        }
+        return try runReference(typed, observe: observe, timed: timed)
+    }
+
+    private func runReference(
+        _ inputs: [Tensor], observe: ValueObserver?, timed: ((Node, Duration, Bool) -> Void)?
+    ) throws -> [Tensor] {
+        var values: [ValueID: Tensor] = [:]
+        for (port, tensor) in zip(graph.inputs, inputs) {
+            values[port.value] = tensor
+            try observe?(port.value, tensor)
+        }
+        let clock = ContinuousClock()
         var remaining: [ValueID: Int] = [:]
         for node in graph.nodes { for case let input? in node.inputs { remaining[input, default: 0] += 1 } }
         for port in graph.outputs { remaining[port.value, default: 0] += 1 }
         for node in graph.nodes {
             let operands = node.inputs.map { $0.flatMap { values[$0] ?? graph.constant($0) } }
             let results: [Tensor]
+            let start = clock.now
             do {
                 results = try ReferenceKernels.evaluate(
                     node.op, inputs: operands, outputTypes: graph.outputTypes(of: node))
             } catch let diagnostic as Diagnostic {
                 throw diagnostic.located(in: node.location)
             }
+            timed?(node, clock.now - start, false)
             for (output, tensor) in zip(node.outputs, results) {
                 values[output] = tensor
                 try observe?(output, tensor)
@@ -85,5 +127,26 @@ public final class Plan: @unchecked Sendable {
             }
             return tensor
         }
+    }
+}
+
+/// One run at a time: the runs of a fast plan share its memory.
+private final class PlanLock: @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+
+    init() {
+        mutex = .allocate(capacity: 1)
+        pthread_mutex_init(mutex, nil)
+    }
+
+    deinit {
+        pthread_mutex_destroy(mutex)
+        mutex.deallocate()
+    }
+
+    func withLock<R>(_ body: () throws -> R) rethrows -> R {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return try body()
     }
 }

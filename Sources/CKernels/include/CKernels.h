@@ -77,6 +77,18 @@ void ck_conv_hybrid_run(
     const ck_conv *conv, const int8_t *input, const int32_t *in_zero, const float *in_scale, float *output,
     int32_t row_begin, int32_t row_end, void *scratch);
 
+/// A matrix product [rows][depth] x [depth][columns] whose right operand is packed at run time, panel by panel, into
+/// `ck_conv_packed_bytes` bytes.
+ck_conv *ck_product_f32_create(int32_t rows, int32_t depth, int32_t columns);
+ck_conv *ck_product_i8_create(int32_t rows, int32_t depth, int32_t columns, const ck_quantization *quantization);
+int32_t ck_product_panels(const ck_conv *conv);
+/// `right` is [depth][columns], or [columns][depth] when `transposed`.
+void ck_product_pack(
+    const ck_conv *conv, const void *right, int32_t transposed, void *packed, int32_t panel_begin, int32_t panel_end);
+void ck_product_run(
+    const ck_conv *conv, const void *left, const void *packed, void *output, int32_t row_begin, int32_t row_end,
+    void *scratch);
+
 // ------------------------------------------------------------------------------------------------ thread pool
 
 typedef struct ck_pool ck_pool;
@@ -177,6 +189,10 @@ typedef struct {
     const float *y_fraction, *x_fraction;
 } ck_bilinear;
 void ck_bilinear_f32(const ck_bilinear *r, const float *in, float *out, int32_t row_begin, int32_t row_end);
+/// The same on 8-bit codes with fractions in 1/1024, rounded half away from zero; the float fractions are not read.
+void ck_bilinear_codes(
+    const ck_bilinear *r, const int32_t *y_fraction, const int32_t *x_fraction, int32_t is_unsigned, const uint8_t *in,
+    uint8_t *out, int32_t row_begin, int32_t row_end);
 
 /// Reduces the middle of [outer][count][inner]; kinds: sum, mean, maximum, minimum. Ranges count `outer`.
 enum { CK_REDUCE_SUM, CK_REDUCE_MEAN, CK_REDUCE_MAX, CK_REDUCE_MIN };

@@ -1,0 +1,158 @@
+import CKernels
+import GraphIR
+import Operators
+import ReferenceKernels
+import TensorCore
+
+/// A graph made ready for the fast engine: memory placed, weights packed, one list of steps for every node.
+final class FastProgram {
+    private enum Work {
+        case steps([Step])
+        /// No fast kernel: the reference kernel on copies.
+        case reference
+        /// The result already lies where it belongs.
+        case nothing
+    }
+
+    private let graph: Graph
+    private let nodes: [Node]
+    private var work: [Work] = []
+    private let memory: UnsafeMutableRawPointer
+    private let placement: Placement
+    private let pool: ThreadPool
+    private var scratch: [UnsafeMutableRawPointer] = []
+
+    /// Bytes of the block that holds all values.
+    var arenaByteCount: Int { placement.byteCount }
+
+    init(_ graph: Graph, threads: Int) {
+        self.graph = graph
+        nodes = graph.nodes
+        placement = Placement(graph)
+        memory = UnsafeMutableRawPointer.allocate(byteCount: placement.byteCount + 256, alignment: 64)
+        pool = ThreadPool(threads: threads)
+        var scratchBytes = 64
+        for node in nodes {
+            let next = prepare(node)
+            if case .steps(let steps) = next { scratchBytes = max(scratchBytes, steps.map(\.scratch).max() ?? 0) }
+            work.append(next)
+        }
+        for _ in 0..<pool.threads {
+            scratch.append(.allocate(byteCount: scratchBytes + 64, alignment: 64))
+        }
+    }
+
+    deinit {
+        memory.deallocate()
+        for block in scratch { block.deallocate() }
+    }
+
+    private func site(_ value: ValueID) -> Site? {
+        let type = graph.type(of: value)
+        if let constant = graph.constant(value) {
+            // Tensor memory stays where it is as long as the graph holds the tensor.
+            guard let base = constant.withUnsafeBytes({ $0.baseAddress }) else { return nil }
+            return Site(type: type, address: UnsafeMutableRawPointer(mutating: base), constant: constant)
+        }
+        guard let offset = placement.offsets[value] else { return nil }
+        return Site(type: type, address: memory + offset, constant: nil)
+    }
+
+    private func prepare(_ node: Node) -> Work {
+        var inputs: [Site?] = []
+        for input in node.inputs {
+            guard let input else {
+                inputs.append(nil)
+                continue
+            }
+            guard let found = site(input) else { return .reference }
+            inputs.append(found)
+        }
+        let outputs = node.outputs.compactMap(site)
+        guard outputs.count == node.outputs.count else { return .reference }
+        if Placement.isView(node.op), let input = inputs.first.flatMap({ $0 }), let output = outputs.first,
+            input.address == output.address
+        {
+            return .nothing
+        }
+        return FastKernels.steps(for: KernelSite(op: node.op, inputs: inputs, outputs: outputs)).map(Work.steps)
+            ?? .reference
+    }
+
+    /// A copy of a value as it is now.
+    private func tensor(_ value: ValueID) throws -> Tensor {
+        if let constant = graph.constant(value) { return constant }
+        let type = graph.type(of: value)
+        guard let offset = placement.offsets[value],
+            let tensor = Tensor(type, bytes: UnsafeRawBufferPointer(start: memory + offset, count: type.byteCount))
+        else { throw Diagnostic(.internalError, at: graph[value].name, "the value has no memory") }
+        return tensor
+    }
+
+    private func store(_ tensor: Tensor, as value: ValueID) throws {
+        guard let offset = placement.offsets[value] else {
+            throw Diagnostic(.internalError, at: graph[value].name, "the value has no memory")
+        }
+        tensor.withUnsafeBytes { bytes in
+            if let base = bytes.baseAddress { (memory + offset).copyMemory(from: base, byteCount: bytes.count) }
+        }
+    }
+
+    /// Runs on inputs that were checked against the graph's types. `timed` sees every node and its duration.
+    func run(_ inputs: [Tensor], observe: ValueObserver?, timed: ((Node, Duration, Bool) -> Void)? = nil) throws
+        -> [Tensor]
+    {
+        for (port, tensor) in zip(graph.inputs, inputs) {
+            try store(tensor, as: port.value)
+            try observe?(port.value, tensor)
+        }
+        let clock = ContinuousClock()
+        for (node, next) in zip(nodes, work) {
+            let start = timed == nil ? nil : clock.now
+            var isFast = true
+            switch next {
+            case .nothing: break
+            case .steps(let steps):
+                for step in steps { try run(step, of: node) }
+            case .reference:
+                isFast = false
+                try runReference(node)
+            }
+            if let start { timed?(node, clock.now - start, isFast) }
+            if let observe {
+                for output in node.outputs { try observe(output, tensor(output)) }
+            }
+        }
+        return try graph.outputs.map { try tensor($0.value) }
+    }
+
+    private func run(_ step: Step, of node: Node) throws {
+        let parts = step.parts(threads: pool.threads)
+        var good = true
+        if parts == 1 {
+            good = step.body(0..<step.units, scratch[0])
+        } else {
+            let results = UnsafeMutablePointer<Bool>.allocate(capacity: parts)
+            defer { results.deallocate() }
+            pool.run(parts) { part, thread in
+                let range = part * step.units / parts..<(part + 1) * step.units / parts
+                results[part] = step.body(range, scratch[thread])
+            }
+            for part in 0..<parts where !results[part] { good = false }
+        }
+        guard good else {
+            throw Diagnostic(.badData, at: "\(node.location): \(node.op.name)", "an index is out of range")
+        }
+    }
+
+    private func runReference(_ node: Node) throws {
+        let operands = try node.inputs.map { try $0.map(tensor) }
+        do {
+            let results = try ReferenceKernels.evaluate(
+                node.op, inputs: operands, outputTypes: graph.outputTypes(of: node))
+            for (output, result) in zip(node.outputs, results) { try store(result, as: output) }
+        } catch let diagnostic as Diagnostic {
+            throw diagnostic.located(in: node.location)
+        }
+    }
+}
