@@ -58,7 +58,7 @@ public enum Converter {
     }
 
     /// Converts `model`. `samples` yields calibration inputs in the order and layout of the canonical graph's inputs; it
-    /// is read once, only when the precision needs it.
+    /// is read up to twice, only when the precision needs it.
     ///
     /// - Throws: `Diagnostic` (.unsupported for precisions that are not built, .usage when calibration is missing).
     public static func convert(
@@ -94,20 +94,34 @@ public enum Converter {
                 .usage, at: "--precision \(options.precision.rawValue)", "needs calibration data",
                 suggestion: "--calibration DIR")
         }
+        let quantization = QuantizationOptions(
+            activationType: options.precision == .int16x8 ? .int16 : .int8, range: options.range,
+            integerPorts: options.ports == .int8, pinned: options.pinned)
+        var calibrated = graph
+        let calibration = try samples(graph)
+        var statistics = try calibrate(calibrated, calibration, options, progress)
+        if let balanced = try Quantizer.balanced(graph, statistics: statistics, options: quantization) {
+            calibrated = balanced
+            statistics = try calibrate(calibrated, calibration, options, progress)
+        }
+        let result = try Quantizer.quantize(calibrated, statistics: statistics, options: quantization)
+        return Conversion(bytes: [], graph: result.graph, report: result.report)
+    }
+
+    private static func calibrate(
+        _ graph: Graph, _ samples: AnySequence<[Tensor]>, _ options: ConversionOptions,
+        _ progress: (String, Int, Int) -> Void
+    ) throws -> CalibrationStatistics {
         let plan = try Plan(graph, options: RunOptions(engine: options.engine, threads: options.threads))
         var statistics = CalibrationStatistics()
-        for sample in try samples(graph) {
+        for sample in samples {
             try statistics.collect(plan, sample: sample)
             progress("calibrating", statistics.sampleCount, 0)
         }
         guard statistics.sampleCount > 0 else {
             throw Diagnostic(.badData, at: "--calibration", "holds no samples")
         }
-        let quantization = QuantizationOptions(
-            activationType: options.precision == .int16x8 ? .int16 : .int8, range: options.range,
-            integerPorts: options.ports == .int8, pinned: options.pinned)
-        let result = try Quantizer.quantize(graph, statistics: statistics, options: quantization)
-        return Conversion(bytes: [], graph: result.graph, report: result.report)
+        return statistics
     }
 
     private static func export(_ graph: Graph, _ model: Model, _ options: ConversionOptions) throws -> [UInt8] {

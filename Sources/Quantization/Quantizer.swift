@@ -34,6 +34,17 @@ public struct QuantizationResult: Sendable {
 
 /// Turns a float graph into a quantised one from calibration statistics.
 public enum Quantizer {
+    /// The graph to calibrate a second time and quantise instead of `graph`: the same function with balanced channels.
+    /// Nil when nothing is to gain.
+    public static func balanced(
+        _ graph: Graph, statistics: CalibrationStatistics, options: QuantizationOptions
+    ) throws -> Graph? {
+        guard options.balanceChannels, options.activationType != .int16 else { return nil }
+        var analysis = PlacementAnalysis(graph, pinned: options.pinned)
+        let placements = analysis.placements(activationType: options.activationType)
+        return try ChannelBalancing(graph: graph, statistics: statistics, placements: placements).balanced()
+    }
+
     /// Quantises `graph`. Every value computed on integers gets parameters by its producer's contract: calibrated,
     /// its operands', or fixed; where operands must share parameters and do not, QUANTIZE bridges them.
     ///
