@@ -53,6 +53,9 @@ let package = Package(
             name: "ReferenceKernelsTests", dependencies: ["TensorCore", "Operators", "ReferenceKernels"],
             exclude: ["Recorded"]),
         .testTarget(name: "QuantizationTests", dependencies: ["TensorCore", "Quantization"]),
+        .testTarget(
+            name: "PassesTests",
+            dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "Passes"]),
         .testTarget(name: "ImageIOTests", dependencies: ["TensorCore", "ImageIO"], exclude: ["Goldens"]),
         .testTarget(name: "EvaluationTests", dependencies: ["TensorCore", "Evaluation"]),
     ],

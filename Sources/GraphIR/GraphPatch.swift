@@ -77,9 +77,12 @@ public struct GraphPatch: Sendable {
         permutedPorts.append((value, permutation))
     }
 
-    /// A value of the graph or of this patch.
+    /// A value of the graph, with the type that this patch gives it, or a value of this patch.
     public func value(_ id: ValueID, in graph: Graph) -> Value {
-        id.index < firstValue ? graph[id] : newValues[id.index - firstValue]
+        guard id.index < firstValue else { return newValues[id.index - firstValue] }
+        var value = graph[id]
+        if let change = typeChanges.last(where: { $0.value == id }) { value.type = change.type }
+        return value
     }
 
     private mutating func append(_ value: Value) -> ValueID {

@@ -1,7 +1,7 @@
 /// What the canonical pipeline may do.
-public struct CanonicalOptions: Sendable, Hashable {
+package struct CanonicalOptions: Sendable, Hashable {
     /// Which results a rewrite must keep.
-    public enum Arithmetic: String, Sendable, Hashable {
+    package enum Arithmetic: String, Sendable, Hashable {
         /// The same bits: for quantised sources, and to run a file as it is.
         case exact
         /// The same up to rounding of floats: for sources that are to be converted.
@@ -9,10 +9,10 @@ public struct CanonicalOptions: Sendable, Hashable {
     }
 
     /// Inputs and outputs keep their order of axes.
-    public var keepLayout: Bool
-    public var arithmetic: Arithmetic
+    package var keepLayout: Bool
+    package var arithmetic: Arithmetic
 
-    public init(keepLayout: Bool, arithmetic: Arithmetic) {
+    package init(keepLayout: Bool, arithmetic: Arithmetic) {
         self.keepLayout = keepLayout
         self.arithmetic = arithmetic
     }
@@ -20,15 +20,16 @@ public struct CanonicalOptions: Sendable, Hashable {
 
 extension Pipeline {
     /// Brings an imported graph into its normal form; a second run changes nothing.
-    public static func canonical(_ options: CanonicalOptions) -> Pipeline {
+    package static func canonical(_ options: CanonicalOptions) -> Pipeline {
         let clean: [Pass] = [
             .deadCode, .constantFolding, .reshapes, .transposes, .identities, .commonSubexpressions,
+            .layout(keepLayout: options.keepLayout),
         ]
         return Pipeline(steps: [.repeated(clean), .once(.deadCode)])
     }
 
     /// The canonical pipeline for float sources.
-    public static func canonical(keepLayout: Bool) -> Pipeline {
+    package static func canonical(keepLayout: Bool) -> Pipeline {
         canonical(CanonicalOptions(keepLayout: keepLayout, arithmetic: .approximate))
     }
 }

@@ -2,8 +2,8 @@ import GraphIR
 import TensorCore
 
 /// A named rewrite of a graph.
-public struct Pass: Sendable {
-    public let name: String
+package struct Pass: Sendable {
+    package let name: String
     let body: @Sendable (inout Rewriting) throws -> Void
 
     /// A pass that looks at the whole graph.
@@ -55,7 +55,7 @@ struct Rewriting {
 }
 
 /// Passes in the order in which they run.
-public struct Pipeline: Sendable {
+package struct Pipeline: Sendable {
     enum Step: Sendable {
         case once(Pass)
         /// Over and over until none of them finds anything.
@@ -63,15 +63,20 @@ public struct Pipeline: Sendable {
     }
 
     /// How often a pass changed the graph.
-    public struct Record: Sendable, Hashable {
-        public let pass: String
-        public let patches: Int
+    package struct Record: Sendable, Hashable {
+        package let pass: String
+        package let patches: Int
     }
 
     var steps: [Step]
 
+    init(steps: [Step]) { self.steps = steps }
+
+    /// Runs `passes` over and over until none of them finds anything.
+    package init(_ passes: [Pass]) { steps = [.repeated(passes)] }
+
     /// The passes, each named once, in order of first appearance.
-    public var passNames: [String] {
+    package var passNames: [String] {
         var names: [String] = []
         for step in steps {
             switch step {
@@ -89,7 +94,7 @@ public struct Pipeline: Sendable {
     /// - Returns: what each pass did, in order.
     /// - Throws: `Diagnostic` whose location starts with the pass's name.
     @discardableResult
-    public func run(on graph: inout Graph, verifyEveryPatch: Bool = false) throws -> [Record] {
+    package func run(on graph: inout Graph, verifyEveryPatch: Bool = false) throws -> [Record] {
         var records: [Record] = []
         for step in steps {
             switch step {

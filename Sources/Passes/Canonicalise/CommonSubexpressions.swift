@@ -5,7 +5,7 @@ import TensorCore
 extension Pass {
     /// Makes nodes that compute the same from the same use one result. Constants are the same when their bytes and
     /// types are, whatever their names.
-    static let commonSubexpressions = Pass("common-subexpressions") { rewriting in
+    package static let commonSubexpressions = Pass("common-subexpressions") { rewriting in
         var constants = ConstantClasses()
         var known: [Expression: NodeID] = [:]
         for id in rewriting.graph.nodes.map(\.id) {

@@ -1,4 +1,4 @@
 extension Pass {
     /// Removes nodes and constants that no output needs.
-    static let deadCode = Pass("dead-code") { $0.removeUnused() }
+    package static let deadCode = Pass("dead-code") { $0.removeUnused() }
 }

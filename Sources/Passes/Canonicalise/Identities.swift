@@ -4,7 +4,7 @@ import TensorCore
 
 extension Pass {
     /// Removes nodes whose result is their operand, bit for bit.
-    static let identities = Pass("identities") { graph, node, patch in
+    package static let identities = Pass("identities") { graph, node, patch in
         guard node.outputs.count == 1, let source = identityOperand(of: node, in: graph),
             graph.type(of: source) == graph.type(of: node.outputs[0]), graph.canForward(source, over: node)
         else { return }

@@ -5,7 +5,7 @@ import TensorCore
 extension Pass {
     /// SQUEEZE, EXPAND_DIMS, and transposes and packs that leave the order in memory as it is, become RESHAPE; a RESHAPE
     /// of a RESHAPE reads the first one's operand.
-    static let reshapes = Pass("reshapes") { graph, node, patch in
+    package static let reshapes = Pass("reshapes") { graph, node, patch in
         guard node.outputs.count == 1, let source = node.inputs.first ?? nil else { return }
         let output = node.outputs[0]
         let shape = graph.type(of: output).shape
@@ -37,7 +37,7 @@ extension Pass {
     }
 
     /// A TRANSPOSE of a TRANSPOSE reads the first one's operand.
-    static let transposes = Pass("transposes") { graph, node, patch in
+    package static let transposes = Pass("transposes") { graph, node, patch in
         guard let outer = graph.permutation(of: node), let source = node.inputs[0],
             let inner = graph.producer(of: source), let first = graph.permutation(of: inner),
             let origin = inner.inputs[0],

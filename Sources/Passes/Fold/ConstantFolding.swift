@@ -9,7 +9,7 @@ extension Pass {
 
     /// Computes nodes whose operands are all constant, unless that would make the file larger: the results together
     /// exceed the operands together and 4 KiB. Weights that are stored quantised or as float16 keep their form.
-    static let constantFolding = Pass("constant-folding") { graph, node, patch in
+    package static let constantFolding = Pass("constant-folding") { graph, node, patch in
         if case .shape(let elementType) = node.op, let input = node.inputs[0] {
             let extents = graph.type(of: input).shape.dimensions
             let tensor =

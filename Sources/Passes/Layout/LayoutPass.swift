@@ -7,7 +7,7 @@ extension Pass {
     ///
     /// - Parameter keepLayout: inputs and outputs of the graph keep their order; else images may become NHWC, which
     ///   their ports then say.
-    static func layout(keepLayout: Bool) -> Pass {
+    package static func layout(keepLayout: Bool) -> Pass {
         Pass("layout") { rewriting in
             var solver = LayoutSolver(LayoutProblem(rewriting.graph, keepLayout: keepLayout))
             let before = solver.cost
