@@ -67,7 +67,7 @@ import Testing
     }
 
     /// Graphs put together at random from operators of every rule keep their results, and a second run changes nothing.
-    @Test(arguments: 0..<150) func randomGraphsKeepTheirResults(seed: Int) throws {
+    @Test(arguments: 0..<200) func randomGraphsKeepTheirResults(seed: Int) throws {
         var generator = RandomGraph(seed: UInt64(seed))
         let before = try generator.make(nodes: 24)
         try before.verify()

@@ -63,15 +63,19 @@ struct LayoutProblem {
                 if let input { addUse(of: input, by: site, operand: i, rootOf) }
             }
         }
-        for value in Set(graph.outputs.map(\.value)).sorted() {
+        let outputs = Set(graph.outputs.map(\.value)).sorted()
+        let roots = outputs.map { origin(of: $0).root }
+        for value in outputs {
             let shape = graph.type(of: value).shape
             let (root, view) = origin(of: value)
             guard let index = rootOf[root] else { continue }
             let touchesInput = if case .input = sites[stored[index].producer] { true } else { false }
             if touchesInput { mayPermute[stored[index].producer] = false }
+            // Two outputs stay two values when each keeps its order.
+            let isShared = roots.filter { $0 == root }.count > 1
             let site = add(
                 .output(value), nil, border(shape, stores: false),
-                !keepLayout && shape.rank == 4 && !touchesInput)
+                !keepLayout && shape.rank == 4 && !touchesInput && !isShared)
             stored[index].uses.append(Use(site: site, operand: 0, view: view))
             neighbours[site].append(index)
         }
