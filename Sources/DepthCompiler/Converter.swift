@@ -26,10 +26,8 @@ public struct ConversionOptions: Sendable {
     public var pinned: Set<String> = []
     public var threads = 1
     public var engine: Engine = .fast
-    /// Name of the recipe, for the metadata.
-    public var recipe: String?
-    /// What the outputs measure, by source name, for the metadata.
-    public var outputKinds: [String: (kind: String, unit: String)] = [:]
+    /// What the model is fed and what its depth output measures; goes into the metadata.
+    public var recipe: Recipe?
 
     public init() {}
 }
@@ -57,12 +55,11 @@ public enum Converter {
         return result
     }
 
-    /// Converts `model`. `samples` yields calibration inputs in the order and layout of the canonical graph's inputs; it
-    /// is read up to twice, only when the precision needs it.
+    /// Converts `model`. `calibration` is read one sample at a time, up to twice, and only when the precision needs it.
     ///
     /// - Throws: `Diagnostic` (.unsupported for precisions that are not built, .usage when calibration is missing).
     public static func convert(
-        _ model: Model, options: ConversionOptions, samples: ((Graph) throws -> AnySequence<[Tensor]>)? = nil,
+        _ model: Model, options: ConversionOptions, calibration: SampleFolder? = nil,
         progress: (String, Int, Int) -> Void = { _, _, _ in }
     ) throws -> Conversion {
         let graph = try canonical(model.graph, keepLayout: options.keepLayout || model.format == .tflite)
@@ -75,7 +72,7 @@ public enum Converter {
                     suggestion: "--precision keep")
             }
         case .int8, .int16x8:
-            if !graph.isQuantized { result = try quantize(graph, model, options, samples, progress) }
+            if !graph.isQuantized { result = try quantize(graph, options, calibration, progress) }
         case .float16, .dynamic, .w4a8, .w4a4, .mixed:
             throw Diagnostic(
                 .unsupported, at: "--precision \(options.precision.rawValue)", "is not built yet",
@@ -86,10 +83,10 @@ public enum Converter {
     }
 
     private static func quantize(
-        _ graph: Graph, _ model: Model, _ options: ConversionOptions,
-        _ samples: ((Graph) throws -> AnySequence<[Tensor]>)?, _ progress: (String, Int, Int) -> Void
+        _ graph: Graph, _ options: ConversionOptions, _ calibration: SampleFolder?,
+        _ progress: (String, Int, Int) -> Void
     ) throws -> Conversion {
-        guard let samples else {
+        guard let calibration else {
             throw Diagnostic(
                 .usage, at: "--precision \(options.precision.rawValue)", "needs calibration data",
                 suggestion: "--calibration DIR")
@@ -98,39 +95,37 @@ public enum Converter {
             activationType: options.precision == .int16x8 ? .int16 : .int8, range: options.range,
             integerPorts: options.ports == .int8, pinned: options.pinned)
         var calibrated = graph
-        let calibration = try samples(graph)
-        var statistics = try calibrate(calibrated, calibration, options, progress)
+        var statistics = try calibrate(calibrated, calibration, options, "calibrate", progress)
         if let balanced = try Quantizer.balanced(graph, statistics: statistics, options: quantization) {
             calibrated = balanced
-            statistics = try calibrate(calibrated, calibration, options, progress)
+            statistics = try calibrate(calibrated, calibration, options, "calibrate again", progress)
         }
         let result = try Quantizer.quantize(calibrated, statistics: statistics, options: quantization)
         return Conversion(bytes: [], graph: result.graph, report: result.report)
     }
 
     private static func calibrate(
-        _ graph: Graph, _ samples: AnySequence<[Tensor]>, _ options: ConversionOptions,
+        _ graph: Graph, _ calibration: SampleFolder, _ options: ConversionOptions, _ stage: String,
         _ progress: (String, Int, Int) -> Void
     ) throws -> CalibrationStatistics {
         let plan = try Plan(graph, options: RunOptions(engine: options.engine, threads: options.threads))
         var statistics = CalibrationStatistics()
-        for sample in samples {
-            try statistics.collect(plan, sample: sample)
-            progress("calibrating", statistics.sampleCount, 0)
+        for index in 0..<calibration.count {
+            progress(stage, index, calibration.count)
+            try statistics.collect(plan, sample: calibration.tensors(index, for: graph))
         }
-        guard statistics.sampleCount > 0 else {
-            throw Diagnostic(.badData, at: "--calibration", "holds no samples")
-        }
+        progress(stage, calibration.count, calibration.count)
         return statistics
     }
 
     private static func export(_ graph: Graph, _ model: Model, _ options: ConversionOptions) throws -> [UInt8] {
         func ports(_ list: [Port], outputs: Bool) -> [ExportMetadata.Port] {
             list.map { port in
-                let meaning = outputs ? options.outputKinds[port.sourceName] : nil
+                let meaning = outputs ? DepthOutput(port, of: model, recipe: options.recipe) : nil
                 return ExportMetadata.Port(
                     name: graph[port.value].name, sourceName: port.sourceName, permutation: port.sourcePermutation,
-                    kind: meaning?.kind, unit: meaning?.unit)
+                    kind: meaning?.kind.rawValue, unit: meaning?.unit,
+                    scale: meaning.flatMap { $0.scale == 1 ? nil : $0.scale })
             }
         }
         let metadata = ExportMetadata(
@@ -139,7 +134,7 @@ public enum Converter {
                 "--precision", options.precision.rawValue, "--io", options.ports.rawValue,
             ] + (options.keepLayout ? ["--keep-layout"] : []),
             source: model.path.split(separator: "/").last.map(String.init) ?? model.path, sourceHash: model.sourceHash,
-            recipe: options.recipe, inputs: ports(graph.inputs, outputs: false),
+            recipe: options.recipe?.name ?? model.metadata?.recipe, inputs: ports(graph.inputs, outputs: false),
             outputs: ports(graph.outputs, outputs: true))
         return try TFLiteCodec.encode(graph, metadata: [TFLiteCodec.metadataName: metadata.json()])
     }

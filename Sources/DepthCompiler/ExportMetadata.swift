@@ -12,6 +12,8 @@ public struct ExportMetadata: Codable, Sendable, Hashable {
         /// What an output measures (disparity, inverse-depth, depth), from the recipe.
         public var kind: String?
         public var unit: String?
+        /// What the output's real values are multiplied by to be in `unit`; absent when it is 1.
+        public var scale: Double?
     }
 
     public var producer = "depthc"

@@ -1,3 +1,4 @@
+@_exported import Evaluation
 @_exported import GraphIR
 @_exported import ImageIO
 @_exported import Quantization

@@ -21,6 +21,10 @@ public struct Model: Sendable {
     /// FNV-1a hash of the file's bytes, 16 hexadecimal digits.
     public var sourceHash: String
     public var byteCount: Int
+    /// Inputs of the file that were given and became constants, so that the graph no longer has them.
+    public var consumedInputs: Set<String> = []
+    /// Operators of the source by name and how often each occurs, before anything was rewritten; empty when not known.
+    public var sourceOperators: [String: Int] = [:]
 }
 
 /// What the caller fixes before a model is read.
@@ -60,10 +64,12 @@ extension Model {
         let decoded = try TFLiteCodec.decode(bytes: bytes, path: path, inputShapes: options.shapes)
         var graph = decoded.graph
         try graph.fixInputs(options.fixed, at: path)
+        let metadata = decoded.metadata[TFLiteCodec.metadataName].flatMap { ExportMetadata(json: $0) }
+        if let metadata { graph.restoreSources(of: metadata) }
         return Model(
             path: path, format: .tflite, graph: graph, assumptions: decoded.assumptions, warnings: [],
-            metadata: decoded.metadata[TFLiteCodec.metadataName].flatMap { ExportMetadata(json: $0) },
-            sourceHash: hash(bytes), byteCount: bytes.count)
+            metadata: metadata, sourceHash: hash(bytes), byteCount: bytes.count,
+            consumedInputs: Set(options.fixed.keys))
     }
 
     private static func loadONNX(_ path: String, _ options: LoadOptions) throws -> Model {
@@ -88,6 +94,25 @@ extension Graph {
             }
             setConstant(port.value, tensor.retyped(type))
         }
+    }
+}
+
+extension Graph {
+    /// Gives the ports the names and layouts that they had in the source which an exported file was made from. Entries
+    /// that do not fit the graph are left out.
+    mutating func restoreSources(of metadata: ExportMetadata) {
+        func restore(_ port: GraphIR.Port, _ entries: [ExportMetadata.Port]) -> GraphIR.Port {
+            guard let entry = entries.first(where: { $0.name == self[port.value].name }) else { return port }
+            var result = port
+            result.sourceName = entry.sourceName
+            let rank = type(of: port.value).shape.rank
+            if let permutation = entry.permutation, permutation.sorted() == Array(0..<rank) {
+                result.sourcePermutation = permutation
+            }
+            return result
+        }
+        inputs = inputs.map { restore($0, metadata.inputs) }
+        outputs = outputs.map { restore($0, metadata.outputs) }
     }
 }
 

@@ -1,70 +1,85 @@
 import GraphIR
+import ImageIO
 import Runtime
 import TensorCore
 
 /// A loaded model made ready to run on named arrays.
 public struct Session: Sendable {
+    public let model: Model
     public let graph: Graph
     private let plan: Plan
 
     /// Prepares the model's canonical graph with its ports as they are in the file.
+    ///
+    /// - Throws: `Diagnostic` when the model cannot be run.
     public init(_ model: Model, options: RunOptions = RunOptions()) throws {
+        self.model = model
         let graph = try Converter.canonical(model.graph, keepLayout: true, approximate: false)
         self.graph = graph
         plan = try Plan(graph, options: options)
     }
 
-    /// Runs on arrays given by input name, the rest by position. Float arrays for quantised inputs are quantised.
+    /// Runs on one tensor for every input, in the graph's layout and element types.
+    public func run(_ inputs: [Tensor], observe: ValueObserver? = nil) throws -> [Tensor] {
+        try plan.run(inputs, observe: observe)
+    }
+
+    /// Runs and tells how long every node took; see ``Plan/profile(_:_:)``.
+    public func profile(
+        _ inputs: [Tensor], _ timed: @escaping (_ node: GraphIR.Node, _ duration: Duration, _ isFast: Bool) -> Void
+    ) throws -> [Tensor] {
+        try plan.profile(inputs, timed)
+    }
+
+    /// Brings arrays given by input name, the rest by position, to the graph's inputs. Arrays are in the model's own
+    /// layout, or in its source's where only that fits; float arrays for quantised inputs are quantised.
     ///
+    /// - Parameter inSourceLayout: the arrays are in the layout of the source that the model was converted from.
     /// - Throws: `Diagnostic` (.usage for missing or unknown inputs, .badData for wrong types).
-    public func run(named: [String: Tensor], positional: [Tensor] = []) throws -> [(name: String, tensor: Tensor)] {
+    public func inputs(
+        named: [String: Tensor], positional: [Tensor] = [], inSourceLayout: Bool = false
+    ) throws(Diagnostic) -> [Tensor] {
         var rest = positional[...]
-        let known = Set(graph.inputs.map(\.sourceName))
-        let inputs = try graph.inputs.map { port -> Tensor in
-            guard let tensor = named[port.sourceName] ?? rest.popFirst() else {
+        var unused = Set(named.keys)
+        var result: [Tensor] = []
+        for port in graph.inputs {
+            let names = [port.sourceName, graph[port.value].name]
+            unused.subtract(names)
+            guard let tensor = names.lazy.compactMap({ named[$0] }).first ?? rest.popFirst() else {
                 throw Diagnostic(
                     .usage, at: "input \(port.sourceName)", "is missing",
                     suggestion: "--input \(port.sourceName)=FILE.npy of \(graph.type(of: port.value))")
             }
-            return try adapt(tensor, to: graph.type(of: port.value), name: port.sourceName)
+            result.append(try InputAdapter(port, of: graph).adapt(tensor, inSourceLayout: inSourceLayout))
+        }
+        let known = graph.inputs.map(\.sourceName).joined(separator: ", ")
+        unused.subtract(model.consumedInputs)
+        if let name = unused.sorted().first {
+            throw Diagnostic(.usage, at: "input \(name)", "the model has no such input", suggestion: "it has \(known)")
         }
         guard rest.isEmpty else {
-            throw Diagnostic(.usage, at: "--input", "gives more arrays than the model's \(graph.inputs.count) inputs")
+            throw Diagnostic(
+                .usage, at: "--input", "gives more arrays than the model's \(graph.inputs.count) inputs (\(known))")
         }
-        _ = known
-        return zip(graph.outputs, try plan.run(inputs)).map { ($0.sourceName, $1) }
+        return result
     }
 
-    private func adapt(_ tensor: Tensor, to type: TensorType, name: String) throws -> Tensor {
-        if tensor.elementType == .float32, let parameters = type.quantization, tensor.shape == type.shape {
-            return try QuantizedInput.codes(tensor, parameters, type.elementType)
+    /// The tensors that `recipe` makes of one picture, or of a pair.
+    public func inputs(
+        left: Image, right: Image? = nil, recipe: Recipe
+    ) throws(Diagnostic) -> [Tensor] {
+        var result: [Tensor] = []
+        for port in graph.inputs {
+            result.append(try SampleFolder.fill(port, of: graph, recipe: recipe, left: left, right: right))
         }
-        return tensor
+        return result
     }
 
-    /// A port's name as a file name: slashes and colons become underscores.
-    public static func fileName(_ port: String) -> String {
-        String(port.map { $0 == "/" || $0 == ":" ? "_" : $0 })
+    /// Runs on arrays given by input name, the rest by position; see ``inputs(named:positional:inSourceLayout:)``.
+    public func run(named: [String: Tensor], positional: [Tensor] = []) throws -> [(name: String, tensor: Tensor)] {
+        zip(graph.outputs, try run(inputs(named: named, positional: positional))).map { ($0.sourceName, $1) }
     }
-}
 
-/// Float arrays for integer inputs.
-enum QuantizedInput {
-    /// Codes of a float32 array, rounded half away from zero and saturated, as LiteRT's QUANTIZE does.
-    static func codes(_ tensor: Tensor, _ parameters: QuantizationParameters, _ type: ElementType) throws -> Tensor {
-        guard let range = type.integerRange else {
-            throw Diagnostic(.badData, at: "", "\(type.rawValue) holds no codes")
-        }
-        let codes = tensor.elements(of: Float.self).map { x in
-            let code = saturatingInteger(
-                Double((x / parameters.scale).rounded(.toNearestOrAwayFromZero)), as: Int64.self)
-            return min(max(code + Int64(parameters.zeroPoint), range.lowerBound), range.upperBound)
-        }
-        switch type {
-        case .int8: return Tensor(codes.map { Int8($0) }, shape: tensor.shape, quantization: parameters)
-        case .uint8: return Tensor(codes.map { UInt8($0) }, shape: tensor.shape, quantization: parameters)
-        case .int16: return Tensor(codes.map { Int16($0) }, shape: tensor.shape, quantization: parameters)
-        default: throw Diagnostic(.unsupported, at: "", "inputs of \(type.rawValue) codes")
-        }
-    }
+    /// A port's name as a file name: slashes become underscores.
+    public static func fileName(_ port: String) -> String { port.replacing("/", with: "_") }
 }

@@ -3,49 +3,119 @@ import DepthCompiler
 import Foundation
 
 struct Convert: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Converts a model to a .tflite file.")
+    static let configuration = CommandConfiguration(
+        abstract: "Converts a model to a .tflite file.",
+        discussion: """
+            Float, or INT8 from a few samples of what the model will see:
+
+              depthc convert model.onnx -o model.tflite
+              depthc convert model.onnx -o model.tflite --shape image=1x3x256x320
+              depthc convert model.onnx -o model_int8.tflite --precision int8 --calibration samples
+              depthc convert hitnet.onnx -o hitnet_int8.tflite --precision int8 --calibration pairs \
+            --recipe converters/hitnet.yaml
+
+            Calibration samples are NAME.npy files, folders with INPUT.npy for every input, or with a recipe pictures \
+            (for stereo: folders with left.* and right.*).
+            """)
 
     @OptionGroup var input: InputOptions
+    @OptionGroup var recipe: RecipeOptions
     @OptionGroup var engine: EngineOptions
+    @OptionGroup var json: JSONOptions
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "OUT.tflite"))
     var output: String
 
-    @Option(help: "Number format of weights and activations.")
+    @Option(help: "Number format of weights and activations: keep, float, int8 or int16x8.")
     var precision: Precision = .keep
 
-    @Option(help: "Element types of inputs and outputs.")
+    @Option(help: "Element types of inputs and outputs: keep, float, or int8 for full-integer files.")
     var io: PortTypes = .keep
 
-    @Option(help: ArgumentHelp("Folder of NAME.npy, or of one folder a sample with INPUT.npy.", valueName: "DIR"))
+    @Option(help: ArgumentHelp("Folder of calibration samples.", valueName: "DIR"))
     var calibration: String?
 
-    @Flag(help: "Keep the source's order of axes at inputs and outputs.")
+    @Option(help: "The most calibration samples that are read.")
+    var samples: Int?
+
+    @Option(help: "How ranges are chosen: minmax, mse, or percentile such as 99.99 (default: the recipe's, else mse).")
+    var range: String?
+
+    @Option(help: ArgumentHelp("A node or value that stays in float.", valueName: "NAME"))
+    var keepFloat: [String] = []
+
+    @Option(help: "Head of the depth output: keep.")
+    var head: String = "keep"
+
+    @Flag(help: "Keeps the source's order of axes at inputs and outputs.")
     var keepLayout = false
 
+    func validate() throws {
+        guard head == "keep" else {
+            throw Diagnostic(.unsupported, at: "--head \(head)", "is not built yet", suggestion: "keep is")
+        }
+        if let samples, samples < 1 { throw ValidationError("--samples is at least 1") }
+        _ = try chosenRange(nil)
+    }
+
     func run() throws {
+        let begin = ContinuousClock.now
+        let known = try recipe.load()
+        let needsData = precision == .int8 || precision == .int16x8
+        let folder = try calibration.map {
+            try SampleFolder($0, recipe: known, limit: samples ?? known?.calibration.samples)
+        }
         let model = try input.load()
-        model.assumptions.forEach { note("assumed: \($0)") }
         var options = ConversionOptions()
         options.precision = precision
         options.ports = io
         options.keepLayout = keepLayout
         options.threads = engine.threads
         options.engine = engine.engine
-        let samples = calibration.map { folder in
-            { (graph: Graph) in try CalibrationFolder(folder).samples(for: graph) }
+        options.pinned = Set(keepFloat)
+        options.recipe = known
+        options.range = try chosenRange(known)
+        if needsData, !model.graph.isQuantized {
+            if range == nil { note("assumed: ranges by \(name(of: options.range))") }
+            if let folder { note("assumed: \(folder.count) calibration samples of \(folder.path)") }
+        } else if folder != nil {
+            note("warning: calibration samples are not used with this source and --precision \(precision.rawValue)")
         }
-        let conversion = try Converter.convert(model, options: options, samples: samples) { stage, done, _ in
-            note("\(stage): sample \(done)")
+        if model.format == .onnx, !keepLayout {
+            note("assumed: pictures become channels-last (--keep-layout keeps them)")
+        }
+        var progress: (stage: String, bar: Progress)?
+        let conversion = try Converter.convert(model, options: options, calibration: folder) { stage, done, total in
+            if progress?.stage != stage { progress = (stage, Progress(stage)) }
+            progress?.bar.update(done, total)
         }
         try AtomicFile.write(conversion.bytes, to: output)
-        if let report = conversion.report {
-            print("INT8 multiply-accumulates: \(String(format: "%.2f", report.integerShare * 100)) %")
-            for (reason, entries) in report.floatNodes {
-                let names = Set(entries.map(\.operatorName)).sorted().joined(separator: ", ")
-                print("float, \(reason.rawValue): \(entries.count) (\(names))")
+        let summary = ConversionSummary(
+            model: model, conversion: conversion, output: output, precision: precision,
+            seconds: (ContinuousClock.now - begin) / .seconds(1))
+        try json.write(summary)
+        if !json.replacesText { summary.lines.forEach { print($0) } }
+    }
+
+    private func chosenRange(_ known: Recipe?) throws -> RangeMethod {
+        switch range {
+        case nil: return known?.calibration.method ?? .meanSquaredError
+        case "minmax": return .minMax
+        case "mse": return .meanSquaredError
+        case "percentile": return .percentile(99.99)
+        case let text?:
+            guard let percent = Double(text), percent > 50, percent <= 100 else {
+                throw ValidationError("--range is minmax, mse, percentile or a percentage above 50")
             }
+            return .percentile(percent)
         }
-        print("\(output): \(conversion.bytes.count) bytes")
+    }
+
+    private func name(of method: RangeMethod) -> String {
+        switch method {
+        case .minMax: "the extremes seen (--range minmax)"
+        case .percentile(let percent): "percentile \(percent) (--range \(percent))"
+        case .meanSquaredError: "least mean squared error (--range mse)"
+        }
     }
 }

@@ -2,14 +2,63 @@ import ArgumentParser
 import DepthCompiler
 
 struct Inspect: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Shows operators, shapes, types, MACs and sizes.")
+    static let configuration = CommandConfiguration(
+        abstract: "Shows a model's inputs, outputs, operators, multiply-accumulates and sizes.",
+        discussion: """
+              depthc inspect model.onnx
+              depthc inspect model.onnx --nodes
+              depthc inspect model.tflite --json
+            """)
 
     @OptionGroup var input: InputOptions
 
+    @Flag(help: "Shows every node with types and shapes.")
+    var nodes = false
+
+    @Flag(help: "Prints everything as JSON.")
+    var json = false
+
     func run() throws {
         let model = try input.load(lenient: true)
-        model.assumptions.forEach { note("assumed: \($0)") }
-        model.warnings.forEach { note("warning: \($0)") }
-        print(model.graph)
+        let inspection = Inspection(model)
+        if json {
+            print(try encodeJSON(inspection))
+            return
+        }
+        print("\(inspection.path): \(inspection.format), \(size(inspection.byteCount))")
+        for tensor in inspection.inputs { print("input  \(Self.describe(tensor))") }
+        for tensor in inspection.outputs { print("output \(Self.describe(tensor))") }
+        print(
+            "\(inspection.nodes.count) operators, \(short(Double(inspection.multiplyAccumulates) / 1e9)) G "
+                + "multiply-accumulates, \(size(inspection.constantBytes)) of constants")
+        print(Self.list(inspection.operators))
+        if !inspection.sourceOperators.isEmpty, inspection.sourceOperators != inspection.operators {
+            print("in the source: \(Self.list(inspection.sourceOperators))")
+        }
+        if let metadata = inspection.metadata {
+            print(
+                "made by depthc \(metadata.version) from \(metadata.source) with \(metadata.options.joined(separator: " "))"
+            )
+        }
+        guard nodes else { return }
+        var rows = [["node", "operator", "result", "MACs", "weights"]]
+        for node in inspection.nodes {
+            let result = node.outputs.map { Self.type($0) }.joined(separator: ", ")
+            rows.append([node.name, node.operatorName, result, "\(node.multiplyAccumulates)", "\(node.weightBytes)"])
+        }
+        print(table(rows))
+    }
+
+    private static func describe(_ tensor: Inspection.Tensor) -> String { "\(tensor.name): \(type(tensor))" }
+
+    private static func type(_ tensor: Inspection.Tensor) -> String {
+        let shape = tensor.shape.map(String.init).joined(separator: ",")
+        let quantization = tensor.scale.map { " q(\($0), \(tensor.zeroPoint ?? 0))" } ?? ""
+        return "\(tensor.elementType)[\(shape)]\(quantization)"
+    }
+
+    private static func list(_ operators: [String: Int]) -> String {
+        operators.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.value) \($0.key)" }
+            .joined(separator: ", ")
     }
 }

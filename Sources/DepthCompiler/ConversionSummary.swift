@@ -1,0 +1,81 @@
+import Foundation
+import GraphIR
+import Operators
+import Quantization
+
+/// What a conversion did, for people and for JSON.
+public struct ConversionSummary: Sendable, Codable {
+    /// Nodes that stay in float, by reason.
+    public struct FloatGroup: Sendable, Codable {
+        public var reason: String
+        /// Operator names and how often each occurs.
+        public var operators: [String: Int]
+        public var nodes: [String]
+        public var multiplyAccumulates: Int
+    }
+
+    public var source: String
+    public var sourceBytes: Int
+    public var output: String
+    public var outputBytes: Int
+    public var precision: String
+    public var seconds: Double
+    /// The most memory the process has held, in bytes; nil where the system does not tell.
+    public var peakMemoryBytes: Int?
+    public var operators: Int
+    public var transposes: Int
+    public var multiplyAccumulates: Int
+    /// Share of the multiply-accumulates with integer weights and activations; nil when nothing was quantised.
+    public var integerShare: Double?
+    public var float: [FloatGroup]
+
+    public init(model: Model, conversion: Conversion, output: String, precision: Precision, seconds: Double) {
+        let graph = conversion.graph
+        source = model.path
+        sourceBytes = model.byteCount
+        self.output = output
+        outputBytes = conversion.bytes.count
+        self.precision = precision.rawValue
+        self.seconds = seconds
+        peakMemoryBytes = Self.peakMemory()
+        operators = graph.nodes.count
+        transposes = graph.nodes.count { if case .transpose = $0.op { true } else { false } }
+        multiplyAccumulates = graph.nodes.reduce(0) { sum, node in
+            sum
+                + Cost.multiplyAccumulates(
+                    of: node.op, inputs: graph.inputTypes(of: node), outputs: graph.outputTypes(of: node))
+        }
+        integerShare = conversion.report?.integerShare
+        float = (conversion.report?.floatNodes ?? []).map { reason, entries in
+            var counts: [String: Int] = [:]
+            for entry in entries { counts[entry.operatorName, default: 0] += 1 }
+            return FloatGroup(
+                reason: reason.rawValue, operators: counts, nodes: entries.map(\.location),
+                multiplyAccumulates: entries.reduce(0) { $0 + $1.multiplyAccumulates })
+        }
+    }
+
+    /// The summary as lines of text.
+    public var lines: [String] {
+        var lines = [
+            "\(output): \(outputBytes) bytes (source \(sourceBytes)), \(operators) operators, \(transposes) transposes, "
+                + String(format: "%.3f", Double(multiplyAccumulates) / 1e9) + " G multiply-accumulates",
+            String(format: "%.1f s", seconds)
+                + (peakMemoryBytes.map { String(format: ", %.0f MB of memory at most", Double($0) / 1e6) } ?? ""),
+        ]
+        guard let integerShare else { return lines }
+        lines.append(String(format: "%.2f %% of the multiply-accumulates are integer", integerShare * 100))
+        for group in float {
+            let names = group.operators.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+            lines.append("float, \(group.reason): \(names.joined(separator: ", "))")
+        }
+        return lines
+    }
+
+    private static func peakMemory() -> Int? {
+        guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") })
+        else { return nil }
+        return line.split(separator: " ").compactMap { Int($0) }.first.map { $0 * 1024 }
+    }
+}

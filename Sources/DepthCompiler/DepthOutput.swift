@@ -1,0 +1,42 @@
+import GraphIR
+import ImageIO
+import TensorCore
+
+/// What an output of a model measures, when a recipe or the metadata of an exported file says so.
+public struct DepthOutput: Sendable, Hashable {
+    public var kind: Recipe.DepthKind
+    /// `px`, `m` or `relative`.
+    public var unit: String
+    /// What the output's real values are multiplied by to be in `unit`.
+    public var scale: Double
+
+    /// What `recipe` says of the output `port`, else what the file's metadata says; nil when nobody does.
+    public init?(_ port: GraphIR.Port, of model: Model, recipe: Recipe?) {
+        if let recipe {
+            guard let output = recipe.output, output.name == port.sourceName else { return nil }
+            self.init(kind: output.kind, unit: output.unit, scale: output.scale)
+            return
+        }
+        guard let entry = model.metadata?.outputs.first(where: { $0.sourceName == port.sourceName }),
+            let kind = entry.kind.flatMap(Recipe.DepthKind.init(rawValue:))
+        else { return nil }
+        self.init(kind: kind, unit: entry.unit ?? "relative", scale: entry.scale ?? 1)
+    }
+
+    public init(kind: Recipe.DepthKind, unit: String, scale: Double) {
+        self.kind = kind
+        self.unit = unit
+        self.scale = scale
+    }
+
+    /// The first map of `tensor` in `unit`, rows from the top; nil when the tensor has more than two extents above 1
+    /// behind the first.
+    public func map(_ tensor: Tensor) -> (width: Int, height: Int, values: [Float])? {
+        var extents = tensor.shape.dimensions
+        if extents.count > 2 { extents.removeFirst() }
+        let sides = extents.filter { $0 != 1 }
+        guard sides.count == 2, sides[0] > 0, sides[1] > 0 else { return nil }
+        let values = tensor.realValues().prefix(sides[0] * sides[1]).map { Float($0 * scale) }
+        return (sides[1], sides[0], Array(values))
+    }
+}

@@ -1,0 +1,73 @@
+import ImageIO
+import Quantization
+import TensorCore
+
+/// How a family of models is fed and what its output means: a file in `converters/`.
+public struct Recipe: Sendable, Hashable {
+    /// What an input takes.
+    public enum InputKind: String, Sendable, Hashable, CaseIterable {
+        /// One picture.
+        case image
+        /// The left, then the right picture, along the channels of one input.
+        case stereoStacked = "stereo-stacked"
+        /// One picture of a pair, each on an input of its own.
+        case stereoLeft = "stereo-left"
+        case stereoRight = "stereo-right"
+        /// An array that is no picture.
+        case tensor
+    }
+
+    public struct Input: Sendable, Hashable {
+        /// The tensor's name in the source model.
+        public var name: String
+        public var kind: InputKind
+        /// How pictures become numbers; nil for `tensor`.
+        public var preprocessing: ImagePreprocessing?
+    }
+
+    /// What a depth output measures.
+    public enum DepthKind: String, Sendable, Hashable, CaseIterable {
+        case disparity
+        case inverseDepth = "inverse-depth"
+        case depth
+    }
+
+    public struct Output: Sendable, Hashable {
+        /// The tensor's name in the source model.
+        public var name: String
+        public var kind: DepthKind
+        /// `px`, `m`, or `relative` when the scale is not known.
+        public var unit: String
+        /// What the output's real values are multiplied by to be in `unit`.
+        public var scale: Double
+    }
+
+    /// Defaults of the calibration.
+    public struct Calibration: Sendable, Hashable {
+        public var method: RangeMethod?
+        /// The most samples that are read.
+        public var samples: Int?
+    }
+
+    public var name: String
+    public var description: String
+    /// File name patterns of the models it is for; `*` matches anything.
+    public var models: [String]
+    public var inputs: [Input]
+    public var output: Output?
+    public var calibration: Calibration
+    public var head: String
+
+    /// The pictures of one sample.
+    public var pictures: Pictures {
+        let kinds = Set(inputs.map(\.kind))
+        if kinds.contains(.stereoStacked) || kinds.contains(.stereoLeft) || kinds.contains(.stereoRight) {
+            return .pair
+        }
+        return kinds.contains(.image) ? .single : .none
+    }
+
+    public enum Pictures: Sendable, Hashable { case none, single, pair }
+
+    public func input(_ name: String) -> Input? { inputs.first { $0.name == name } }
+}

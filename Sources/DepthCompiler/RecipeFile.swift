@@ -1,0 +1,135 @@
+import Foundation
+import ImageIO
+import Quantization
+import TensorCore
+import Yams
+
+extension Recipe {
+    /// Reads a recipe. `reference` is the path of a file, or the bare name of one in `converters/` below the current
+    /// folder or beside a golden set.
+    ///
+    /// - Throws: `.missingFile`; `.badData` with file and line for anything that is not as converters/README.md says,
+    ///   unknown keys included.
+    public static func load(_ reference: String) throws(Diagnostic) -> Recipe {
+        var path = reference
+        let isName = !reference.contains("/") && !reference.hasSuffix(".yaml") && !reference.hasSuffix(".yml")
+        if isName { path = "converters/\(reference).yaml" }
+        if isName, !FileManager.default.fileExists(atPath: path), let root = repositoryRoot {
+            path = "\(root)/converters/\(reference).yaml"
+        }
+        let bytes = try FileBytes.read(path, limit: 1 << 20)
+        return try parse(String(decoding: bytes, as: UTF8.self), path: path)
+    }
+
+    /// The folder with `converters/` above the running program: where it was built.
+    private static var repositoryRoot: String? {
+        var folder = URL(fileURLWithPath: CommandLine.arguments.first ?? "").resolvingSymlinksInPath()
+        for _ in 0..<6 {
+            folder.deleteLastPathComponent()
+            if FileManager.default.fileExists(atPath: folder.appendingPathComponent("converters").path) {
+                return folder.path
+            }
+        }
+        return nil
+    }
+
+    /// Reads the text of a recipe; `path` names it in diagnostics. See ``load(_:)``.
+    public static func parse(_ text: String, path: String) throws(Diagnostic) -> Recipe {
+        let node: Yams.Node?
+        do {
+            node = try Yams.compose(yaml: text)
+        } catch let error as YamlError {
+            throw Diagnostic(.badData, at: path, "is not YAML: \(firstLine(of: "\(error)"))")
+        } catch {
+            throw Diagnostic(.badData, at: path, "is not YAML")
+        }
+        guard let node else { throw Diagnostic(.badData, at: path, "is empty") }
+        return try Recipe(YAMLMapping(node, path: path, place: "the recipe"))
+    }
+
+    private static func firstLine(of text: String) -> String {
+        text.split(separator: "\n").prefix(2).joined(separator: " ")
+    }
+
+    private init(_ mapping: YAMLMapping) throws(Diagnostic) {
+        try mapping.allow(["name", "description", "models", "inputs", "output", "calibration", "head"])
+        name = try mapping.string("name")
+        description = try mapping.string("description", or: "")
+        models = try mapping.has("models") ? mapping.strings("models") : []
+        inputs = []
+        for item in try mapping.mappings("inputs") { inputs.append(try Input(item)) }
+        output = try mapping.has("output") ? Output(mapping.mapping("output")) : nil
+        calibration = Calibration(method: nil, samples: nil)
+        if mapping.has("calibration") { calibration = try Calibration(mapping.mapping("calibration")) }
+        head = try mapping.string("head", or: "keep")
+        let names = inputs.map(\.name)
+        guard Set(names).count == names.count else { throw mapping.error("inputs", "two inputs have the same name") }
+        let lefts = inputs.filter { $0.kind == .stereoLeft }.count
+        let rights = inputs.filter { $0.kind == .stereoRight }.count
+        guard lefts == rights else { throw mapping.error("inputs", "stereo-left and stereo-right come in pairs") }
+    }
+}
+
+extension Recipe.Input {
+    init(_ mapping: YAMLMapping) throws(Diagnostic) {
+        name = try mapping.string("name")
+        kind = try mapping.choice("kind", Recipe.InputKind.allCases)
+        guard kind != .tensor else {
+            try mapping.allow(["name", "kind"])
+            return
+        }
+        try mapping.allow(["name", "kind", "channels", "size", "mean", "scale", "resize", "fit"])
+        let size = try mapping.numbers("size").map { Int(exactly: $0) ?? 0 }
+        guard size.count == 2, size.allSatisfy({ (1...16384).contains($0) }) else {
+            throw mapping.error("size", "size is [height, width] in pixels, 1 to 16384")
+        }
+        let color = try mapping.choice("channels", ImagePreprocessing.Color.allCases)
+        let mean = mapping.has("mean") ? try mapping.numbers("mean") : []
+        let scale = mapping.has("scale") ? try mapping.numbers("scale") : []
+        guard [0, 1, color.channels].contains(mean.count), [0, 1, color.channels].contains(scale.count) else {
+            throw mapping.error(
+                "mean", "mean and scale have one number, or one for each of the \(color.channels) channels")
+        }
+        preprocessing = ImagePreprocessing(
+            color: color, width: size[1], height: size[0],
+            filter: try mapping.choice("resize", ResizeFilter.allCases, or: .bilinear),
+            fit: try mapping.choice("fit", ImagePreprocessing.Fit.allCases, or: .stretch), mean: mean, scale: scale)
+    }
+}
+
+extension Recipe.Output {
+    init(_ mapping: YAMLMapping) throws(Diagnostic) {
+        try mapping.allow(["name", "kind", "unit", "scale"])
+        name = try mapping.string("name")
+        kind = try mapping.choice("kind", Recipe.DepthKind.allCases)
+        unit = try mapping.string("unit", or: "relative")
+        guard ["px", "m", "relative"].contains(unit) else {
+            throw mapping.error("unit", "unit '\(unit)' is unknown; px, m and relative work")
+        }
+        scale = try mapping.has("scale") ? mapping.numbers("scale").first ?? 1 : 1
+        guard scale > 0, scale.isFinite else { throw mapping.error("scale", "scale must be above 0") }
+    }
+}
+
+extension Recipe.Calibration {
+    init(_ mapping: YAMLMapping) throws(Diagnostic) {
+        try mapping.allow(["method", "samples", "percentile"])
+        if mapping.has("method") {
+            switch try mapping.string("method") {
+            case "minmax": method = .minMax
+            case "mse": method = .meanSquaredError
+            case "percentile":
+                let percent = try mapping.has("percentile") ? mapping.numbers("percentile").first ?? 99.99 : 99.99
+                guard percent > 50, percent <= 100 else {
+                    throw mapping.error("percentile", "percentile is in 50...100")
+                }
+                method = .percentile(percent)
+            default: throw mapping.error("method", "calibration methods are minmax, percentile and mse")
+            }
+        }
+        if mapping.has("samples") {
+            samples = try mapping.numbers("samples").first.flatMap { Int(exactly: $0) }
+            guard let samples, samples > 0 else { throw mapping.error("samples", "samples is a number above 0") }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import ArgumentParser
+import DepthCompiler
+import Foundation
+
+/// How a source model is read; shared by every command that takes one.
+struct InputOptions: ParsableArguments {
+    @Argument(help: "An ONNX or TFLite model; told apart by its first bytes.")
+    var model: String
+
+    @Option(help: ArgumentHelp("Shape of an input, for models with dynamic dimensions.", valueName: "NAME=1x3x256x320"))
+    var shape: [String] = []
+
+    @Option(help: ArgumentHelp("Bakes an input in as a constant.", valueName: "NAME=FILE.npy"))
+    var fix: [String] = []
+
+    /// Reads the model and tells what was assumed.
+    func load(lenient: Bool = false, available: [String: Tensor] = [:]) throws -> Model {
+        var options = LoadOptions(available: available, lenient: lenient)
+        for entry in shape {
+            let (name, text) = try Self.split(entry, option: "--shape")
+            let extents = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+            guard !extents.isEmpty, extents.allSatisfy({ ($0 ?? -1) >= 0 }) else {
+                throw Diagnostic(.usage, at: "--shape \(entry)", "is not NAME=1x3x256x320")
+            }
+            options.shapes[name] = Shape(extents.compactMap { $0 })
+        }
+        for entry in fix {
+            let (name, path) = try Self.split(entry, option: "--fix")
+            options.fixed[name] = try NPY.read(path)
+        }
+        let loaded = try Model.load(model, options)
+        loaded.assumptions.forEach { note("assumed: \($0)") }
+        loaded.warnings.forEach { note("warning: \($0)") }
+        return loaded
+    }
+
+    private static func split(_ entry: String, option: String) throws -> (String, String) {
+        guard let separator = entry.firstIndex(of: "="), separator != entry.startIndex else {
+            throw Diagnostic(.usage, at: "\(option) \(entry)", "has no NAME=")
+        }
+        return (String(entry[..<separator]), String(entry[entry.index(after: separator)...]))
+    }
+}
+
+/// The recipe; shared by every command that reads pictures or knows of depth.
+struct RecipeOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "How pictures become inputs and what the output measures: a YAML file, or a name in converters/.",
+            valueName: "R.yaml"))
+    var recipe: String?
+
+    func load() throws -> Recipe? { try recipe.map { try Recipe.load($0) } }
+}
+
+/// How a model is run; shared by every command that runs one.
+struct EngineOptions: ParsableArguments {
+    @Option(help: "Kernels: fast or reference (plain and slow, to check the fast ones).")
+    var engine: Engine = .fast
+
+    @Option(help: "Worker threads; results do not depend on their number.")
+    var threads: Int = max(1, ProcessInfo.processInfo.activeProcessorCount)
+
+    @Option(help: "Who runs the graph: cpu.")
+    var delegate: String = "cpu"
+
+    func validate() throws {
+        guard (1...1024).contains(threads) else { throw ValidationError("--threads is 1 to 1024") }
+        guard delegate == "cpu" else {
+            throw Diagnostic(.unsupported, at: "--delegate \(delegate)", "is not built yet", suggestion: "cpu is")
+        }
+    }
+
+    var options: RunOptions { RunOptions(engine: engine, threads: threads) }
+}
+
+/// Where a machine-readable result goes.
+struct JSONOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Writes the result as JSON; - is standard output. Errors become JSON too.", valueName: "FILE"))
+    var json: String?
+
+    /// True when standard output belongs to the JSON.
+    var replacesText: Bool { json == "-" }
+
+    func write(_ value: some Encodable) throws {
+        guard let json else { return }
+        let text = try encodeJSON(value)
+        if json == "-" { print(text) } else { try AtomicFile.write(text: text + "\n", to: json) }
+    }
+}
+
+/// JSON for people: indented, keys sorted; infinite figures as text.
+func encodeJSON(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}
+
+extension Engine: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
+extension PortTypes: ExpressibleByArgument {}
+extension Tolerance: ExpressibleByArgument {}
+
+/// Writes a line to standard error: progress, assumptions, warnings.
+func note(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
