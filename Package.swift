@@ -52,6 +52,9 @@ let package = Package(
         .testTarget(
             name: "ReferenceKernelsTests", dependencies: ["TensorCore", "Operators", "ReferenceKernels"],
             exclude: ["Recorded"]),
+        .testTarget(
+            name: "TFLiteCodecTests", dependencies: ["TensorCore", "Operators", "GraphIR", "TFLiteCodec"],
+            exclude: ["refused.txt"]),
         .testTarget(name: "QuantizationTests", dependencies: ["TensorCore", "Quantization"]),
         .testTarget(
             name: "PassesTests",

@@ -6,7 +6,8 @@ extension TFLiteCodec {
     /// The graph as a file holds it: what decoding an exported file gives back.
     ///
     /// Names are unique and not empty, nodes that no output needs are gone, shape operands are int32, operands left out
-    /// at the end are dropped, and one scale along an axis is a scale of the whole tensor.
+    /// at the end are dropped, one scale along an axis is a scale of the whole tensor, and a CONV_2D without bias, which
+    /// runtimes do not take, has one of zeros.
     ///
     /// - Throws: `Diagnostic` (.internalError) when a type contradicts inference.
     package static func canonical(_ graph: Graph) throws -> Graph {
@@ -47,6 +48,9 @@ private struct CanonicalBuilder {
             }
             while let last = inputs.last, last == nil { inputs.removeLast() }
             let outputNames = node.outputs.map { portNames[$0] ?? names.unique(source[$0].name) }
+            if case .conv2D = node.op, inputs.count == 2 {
+                inputs.append(zeroBias(result.inputTypes(inputs), name: "\(outputNames[0])/bias"))
+            }
             let types = node.outputs.map { canonicalType(source.type(of: $0)) }
             let results = try result.addNode(
                 node.op, inputs, names: outputNames, location: node.location,
@@ -87,6 +91,23 @@ private struct CanonicalBuilder {
         return value
     }
 
+    private mutating func zeroBias(_ operands: [TensorType], name: String) -> ValueID? {
+        guard operands.count == 2 else { return nil }
+        let (input, weights) = (operands[0], operands[1])
+        let shape: Shape = [weights.shape[0]]
+        var type = TensorType(input.elementType, shape)
+        if let data = input.quantization, let filter = weights.quantization {
+            let scales = filter.scales.map { $0 * data.scale }
+            type.elementType = input.elementType == .int16 ? .int64 : .int32
+            type.quantization =
+                scales.count == 1
+                ? QuantizationParameters(scale: scales[0], zeroPoint: 0)
+                : QuantizationParameters(
+                    scales: scales, zeroPoints: [Int32](repeating: 0, count: scales.count), axis: 0)
+        }
+        return result.addConstant(Tensor(zeros: type), name: names.unique(name))
+    }
+
     private func canonicalType(_ type: TensorType) -> TensorType {
         var type = type
         if !type.elementType.isInteger { type.quantization = nil }
@@ -95,6 +116,10 @@ private struct CanonicalBuilder {
         }
         return type
     }
+}
+
+extension Graph {
+    fileprivate func inputTypes(_ inputs: [ValueID?]) -> [TensorType] { inputs.compactMap { $0.map { type(of: $0) } } }
 }
 
 /// Gives out names, each once; a name that is taken gets a number behind it.
