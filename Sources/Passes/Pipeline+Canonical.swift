@@ -2,9 +2,9 @@
 package struct CanonicalOptions: Sendable, Hashable {
     /// Which results a rewrite must keep.
     package enum Arithmetic: String, Sendable, Hashable {
-        /// The same bits: for quantised sources, and to run a file as it is.
+        /// The same bits of every finite number: for quantised sources, and to run a file as it is.
         case exact
-        /// The same up to rounding of floats: for sources that are to be converted.
+        /// The same up to rounding of floats: for float sources that are to be converted.
         case approximate
     }
 
@@ -22,10 +22,21 @@ extension Pipeline {
     /// Brings an imported graph into its normal form; a second run changes nothing.
     package static func canonical(_ options: CanonicalOptions) -> Pipeline {
         let clean: [Pass] = [
-            .deadCode, .constantFolding, .reshapes, .transposes, .identities, .commonSubexpressions,
-            .layout(keepLayout: options.keepLayout),
+            .deadCode, .constantFolding, .reshapes, .transposes, .slices, .gathers, .identities,
+            .commonSubexpressions,
         ]
-        return Pipeline(steps: [.repeated(clean), .once(.deadCode)])
+        let rounding: [Pass] =
+            options.arithmetic == .exact
+            ? []
+            : [
+                .functions, .softmax, .clips, .constantProducts, .affineAfterLinear, .affineBeforeLinear,
+            ]
+        let fusions: [Pass] = [.padding, .activations]
+        return Pipeline(steps: [
+            .repeated(clean),
+            .repeated(clean + rounding + fusions + [.layout(keepLayout: options.keepLayout)]),
+            .repeated(clean + [.ranks]),
+        ])
     }
 
     /// The canonical pipeline for float sources.

@@ -14,7 +14,7 @@ package struct Pass: Sendable {
 
     /// A pass that looks at one node after the other and proposes a patch for it; nothing happens when the patch stays
     /// empty.
-    init(_ name: String, eachNode: @escaping @Sendable (Graph, Node, inout GraphPatch) throws -> Void) {
+    package init(_ name: String, eachNode: @escaping @Sendable (Graph, Node, inout GraphPatch) throws -> Void) {
         self.init(name) { rewriting in
             for id in rewriting.graph.nodes.map(\.id) where rewriting.graph.contains(id) {
                 var patch = GraphPatch(name, on: rewriting.graph)
