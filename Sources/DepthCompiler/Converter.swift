@@ -62,7 +62,9 @@ public enum Converter {
         _ model: Model, options: ConversionOptions, calibration: SampleFolder? = nil,
         progress: (String, Int, Int) -> Void = { _, _, _ in }
     ) throws -> Conversion {
-        let graph = try canonical(model.graph, keepLayout: options.keepLayout || model.format == .tflite)
+        var source = model.graph
+        if options.precision != .keep, !source.isQuantized { try Pipeline.floatWeights.run(on: &source) }
+        let graph = try canonical(source, keepLayout: options.keepLayout || model.format == .tflite)
         var result = Conversion(bytes: [], graph: graph, report: nil)
         switch options.precision {
         case .keep, .float:

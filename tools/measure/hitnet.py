@@ -82,7 +82,7 @@ def main():
         share = report["integerShare"]
         checks.expect(f"{share * 100:.2f} % of the multiply-accumulates on INT8 (at least 95)", share >= 0.95)
         for group in report["float"]:
-            print(f"    float, {group['reason']}: {group['count']} ({', '.join(group['operators'])})")
+            print(f"    float, {group['reason']}: {', '.join(f'{n} {op}' for op, n in group['operators'].items())}")
         counts = operators(f"{folder}/int8.tflite")
         transposes = counts.get("TRANSPOSE", 0)
         checks.expect(f"{transposes} TRANSPOSE (at most 6; the source has 80)", transposes <= 6)
