@@ -75,7 +75,17 @@ extension Model {
     }
 
     private static func loadONNX(_ path: String, _ options: LoadOptions) throws -> Model {
-        throw Diagnostic(.unsupported, at: path, "ONNX files cannot be read yet")
+        let bytes = try FileBytes.read(path, limit: ONNXImporter.maximumFileSize)
+        let imported = try bytes.withUnsafeBytes { buffer in
+            try ONNXImporter.importModel(
+                bytes: buffer, path: path,
+                options: ONNXImporter.Options(
+                    shapes: options.shapes.mapValues(\.dimensions), fixedInputs: options.fixed,
+                    availableInputs: options.available, allowMissingData: options.lenient))
+        }
+        return Model(
+            path: path, format: .onnx, graph: imported.graph, assumptions: imported.assumptions,
+            warnings: imported.warnings, metadata: nil, sourceHash: hash(bytes), byteCount: bytes.count)
     }
 }
 
