@@ -5,10 +5,14 @@ import TensorCore
 /// Convolutions over one or two spatial axes.
 enum Convolutions {
     static let mappings: [String: Mapping] = [
-        "Conv": { try [convolve($0, $1, $0.input(0), $0.input(1), bias: $0.optional(2))] },
-        "ConvTranspose": transposed,
+        "Conv": { try TrivialAxes.map($0, $1, ordinary) ?? ordinary($0, $1) },
+        "ConvTranspose": { try TrivialAxes.map($0, $1, transposed) ?? transposed($0, $1) },
         "ConvInteger": integerConvolution,
     ]
+
+    @Sendable private static func ordinary(_ node: NodeContext, _ builder: GraphBuilder) throws -> [ValueID?] {
+        try [convolve(node, builder, node.input(0), node.input(1), bias: node.optional(2))]
+    }
 
     /// A convolution of `[N,C,..]` by weights `[M,C/group,..]`.
     static func convolve(
@@ -88,7 +92,7 @@ enum Convolutions {
 
     // MARK: Transposed
 
-    private static func transposed(_ node: NodeContext, _ builder: GraphBuilder) throws -> [ValueID?] {
+    @Sendable private static func transposed(_ node: NodeContext, _ builder: GraphBuilder) throws -> [ValueID?] {
         var (input, weights) = (try node.input(0), try node.input(1))
         let (shape, kernel) = (builder.shape(input), builder.shape(weights))
         try checkRanks(node, shape, kernel)
