@@ -59,6 +59,7 @@ let package = Package(
         .testTarget(
             name: "PassesTests",
             dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "Passes"]),
+        .testTarget(name: "RuntimeTests", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime"]),
         .testTarget(name: "ImageIOTests", dependencies: ["TensorCore", "ImageIO"], exclude: ["Goldens"]),
         .testTarget(name: "EvaluationTests", dependencies: ["TensorCore", "Evaluation"]),
     ],

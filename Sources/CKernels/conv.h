@@ -38,6 +38,7 @@ struct ck_conv {
     int32_t padded_out;
     float *bias_f32, *weight_scale;
     int32_t *bias_i32, *multiplier, *left, *right;
+    double *real;
     ck_activation act;
     ck_quantization q;
     // depthwise

@@ -36,6 +36,7 @@ void ck_conv_free(ck_conv *conv) {
     free(conv->multiplier);
     free(conv->left);
     free(conv->right);
+    free(conv->real);
     free(conv->tap_offset);
     free(conv->depthwise_weights);
     free(conv);
@@ -55,15 +56,23 @@ int32_t ck_conv_channels(ck_conv *conv, const void *bias, const float *weight_sc
         conv->multiplier = ck_zeroed(n, 4);
         conv->left = ck_zeroed(n, 4);
         conv->right = ck_zeroed(n, 4);
+        if (conv->q.real) conv->real = ck_zeroed(n, sizeof(double));
         if (!conv->bias_i32 || !conv->multiplier || !conv->left || !conv->right) return 0;
+        if (conv->q.real && !conv->real) return 0;
         for (int32_t c = 0; c < channels; c++) {
-            int32_t i = padded_index(conv, c), shift = conv->q.shift[c];
+            int32_t i = padded_index(conv, c);
             if (bias) conv->bias_i32[i] = ((const int32_t *)bias)[c];
+            if (conv->real) {
+                conv->real[i] = conv->q.real[c];
+                continue;
+            }
+            int32_t shift = conv->q.shift[c];
             conv->multiplier[i] = conv->q.multiplier[c];
             conv->left[i] = shift > 0 ? shift : 0;
             conv->right[i] = shift > 0 ? 0 : -shift;
         }
         conv->q.multiplier = conv->q.shift = NULL;
+        conv->q.real = NULL;
         return 1;
     }
     conv->bias_f32 = ck_zeroed(n, 4);

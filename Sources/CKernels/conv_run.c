@@ -75,13 +75,14 @@ static void run_phase(const work *w, const ck_phase *phase, int32_t row_begin, i
             size_t packed = (size_t)g * phase->group_elements + (size_t)phase->depth * (size_t)panel->start;
             int32_t tile_rows = is_float ? w->table->rows_f32[index] : w->table->rows_i16[index];
             ck_finish_f32 finish_f32 = {NULL, conv->act};
-            ck_finish_i8 finish_i8 = {NULL, NULL, NULL, NULL, 0, 0, 0, 0};
+            ck_finish_i8 finish_i8 = {0};
             ck_finish_hybrid finish_hybrid = {NULL, NULL, conv->act};
             if (conv->kind == CK_INTEGER) {
                 int32_t flip = conv->q.out_unsigned ? 128 : 0;
                 finish_i8 = (ck_finish_i8){
                     conv->bias_i32 + padded, conv->multiplier + padded, conv->left + padded, conv->right + padded,
-                    conv->q.out_zero - flip, conv->q.lowest - flip, conv->q.highest - flip, flip};
+                    conv->q.out_zero - flip, conv->q.lowest - flip, conv->q.highest - flip, flip,
+                    conv->real ? conv->real + padded : NULL};
             } else {
                 finish_f32.bias = finish_hybrid.bias = conv->bias_f32 + padded;
                 finish_hybrid.weight_scale = conv->weight_scale + padded;

@@ -100,7 +100,7 @@ static void run_i8(
     int32_t flip = conv->q.out_unsigned ? 128 : 0, pairs = (conv->taps + 1) / 2, band_rows = rows_per_band(conv);
     ck_finish_i8 finish = {
         conv->bias_i32, conv->multiplier, conv->left, conv->right, conv->q.out_zero - flip, conv->q.lowest - flip,
-        conv->q.highest - flip, flip};
+        conv->q.highest - flip, flip, NULL};
     int16_t *band = scratch;
     size_t row = (size_t)conv->band_w * (size_t)s->in_c;
     int32_t left = s->pad_left < conv->band_w ? s->pad_left : conv->band_w;

@@ -25,3 +25,13 @@ static inline int32_t ck_clamp(int32_t x, int32_t lowest, int32_t highest) {
 }
 
 static inline int32_t ck_add_wrapping(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
+
+/// To the nearest integer, halves away from zero, saturating; 0 for NaN.
+static inline int32_t ck_round_real(double x) {
+    if (x != x) return 0;
+    if (x >= 2147483647.0) return INT32_MAX;
+    if (x <= -2147483648.0) return INT32_MIN;
+    int64_t whole = (int64_t)x;
+    double rest = x - (double)whole;
+    return (int32_t)(whole + (rest >= 0.5) - (rest <= -0.5));
+}

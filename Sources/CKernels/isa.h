@@ -22,6 +22,7 @@ typedef struct {
 typedef struct {
     const int32_t *bias, *multiplier, *left, *right;
     int32_t zero, lowest, highest, flip;
+    const double *real;
 } ck_finish_i8;
 
 typedef struct {

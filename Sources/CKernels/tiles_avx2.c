@@ -176,6 +176,28 @@ INLINE __m128i finish(__m256i sum, const column_finish *c, const ck_finish_i8 *f
     return _mm_xor_si128(_mm_packs_epi16(half, half), _mm_set1_epi8((char)f->flip));
 }
 
+/// Four accumulators times four factors, rounded once.
+INLINE __m128i round_real(__m128i sum, const double *factor) {
+    __m256d x = _mm256_mul_pd(_mm256_cvtepi32_pd(sum), _mm256_loadu_pd(factor));
+    x = _mm256_and_pd(x, _mm256_cmp_pd(x, x, _CMP_ORD_Q));
+    x = _mm256_max_pd(_mm256_min_pd(x, _mm256_set1_pd(2147483647.0)), _mm256_set1_pd(-2147483648.0));
+    __m256d whole = _mm256_round_pd(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC), rest = _mm256_sub_pd(x, whole);
+    __m256d up = _mm256_and_pd(_mm256_cmp_pd(rest, _mm256_set1_pd(0.5), _CMP_GE_OQ), _mm256_set1_pd(1.0));
+    __m256d down = _mm256_and_pd(_mm256_cmp_pd(rest, _mm256_set1_pd(-0.5), _CMP_LE_OQ), _mm256_set1_pd(1.0));
+    return _mm256_cvttpd_epi32(_mm256_sub_pd(_mm256_add_pd(whole, up), down));
+}
+
+INLINE __m128i finish_real(__m256i sum, int32_t j, const ck_finish_i8 *f) {
+    sum = _mm256_add_epi32(sum, _mm256_loadu_si256((const __m256i *)(f->bias + j)));
+    __m128i low = round_real(_mm256_castsi256_si128(sum), f->real + j);
+    __m128i high = round_real(_mm256_extracti128_si256(sum, 1), f->real + j + 4);
+    __m256i x = _mm256_add_epi32(_mm256_set_m128i(high, low), _mm256_set1_epi32(f->zero));
+    x = _mm256_max_epi32(x, _mm256_set1_epi32(f->lowest));
+    x = _mm256_min_epi32(x, _mm256_set1_epi32(f->highest));
+    __m128i half = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    return _mm_xor_si128(_mm_packs_epi16(half, half), _mm_set1_epi8((char)f->flip));
+}
+
 INLINE void store_codes(__m128i codes, int8_t *out, int32_t columns) {
     if (columns >= 8) {
         _mm_storel_epi64((__m128i *)out, codes);
@@ -187,6 +209,14 @@ INLINE void store_codes(__m128i codes, int8_t *out, int32_t columns) {
 
 TARGET static void store_i8(
     const int32_t *tile, int32_t width, int32_t rows, int32_t columns, int8_t *const *out, const ck_finish_i8 *f) {
+    if (f->real) {
+        for (int32_t j = 0; j < columns; j += 8)
+            for (int32_t i = 0; i < rows; i++) {
+                __m256i sum = _mm256_loadu_si256((const __m256i *)(tile + i * width + j));
+                store_codes(finish_real(sum, j, f), out[i] + j, columns - j);
+            }
+        return;
+    }
     for (int32_t j = 0; j < columns; j += 8) {
         column_finish c = load_finish(f, j);
         for (int32_t i = 0; i < rows; i++) {

@@ -63,7 +63,8 @@ static void store_f32(
 }
 
 static inline int8_t finish(int32_t sum, int32_t j, const ck_finish_i8 *f) {
-    int32_t x = ck_rescale(ck_add_wrapping(sum, f->bias[j]), f->multiplier[j], f->left[j], f->right[j]);
+    sum = ck_add_wrapping(sum, f->bias[j]);
+    int32_t x = f->real ? ck_round_real(sum * f->real[j]) : ck_rescale(sum, f->multiplier[j], f->left[j], f->right[j]);
     x = ck_add_wrapping(x, f->zero);
     x = x > f->lowest ? x : f->lowest;
     x = x < f->highest ? x : f->highest;

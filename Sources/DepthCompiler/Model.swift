@@ -61,17 +61,15 @@ extension Model {
 
     private static func loadTFLite(_ path: String, _ options: LoadOptions) throws -> Model {
         let bytes = try FileBytes.read(path, limit: TFLiteCodec.maximumFileSize)
-        let decoded = try TFLiteCodec.decode(
-            bytes: bytes, path: path, inputShapes: options.shapes,
-            availableInputs: options.available.merging(options.fixed) { $1 })
+        let decoded = try TFLiteCodec.decode(bytes: bytes, path: path, inputShapes: options.shapes)
         var graph = decoded.graph
-        try graph.fixInputs(options.fixed.filter { !decoded.consumedInputs.contains($0.key) }, at: path)
+        try graph.fixInputs(options.fixed, at: path)
         let metadata = decoded.metadata[TFLiteCodec.metadataName].flatMap { ExportMetadata(json: $0) }
         if let metadata { graph.restoreSources(of: metadata) }
         return Model(
             path: path, format: .tflite, graph: graph, assumptions: decoded.assumptions, warnings: [],
             metadata: metadata, sourceHash: hash(bytes), byteCount: bytes.count,
-            consumedInputs: decoded.consumedInputs.union(options.fixed.keys))
+            consumedInputs: Set(options.fixed.keys))
     }
 
     private static func loadONNX(_ path: String, _ options: LoadOptions) throws -> Model {

@@ -130,7 +130,7 @@ extension FastKernels {
     static func packed(
         _ shape: ck_conv_shape, _ input: Site, _ weights: Tensor, scales: QuantizationParameters?, _ bias: Site?,
         _ output: Site, _ activation: Activation, transposed: Bool = false,
-        multipliers: [QuantizedMultiplier]? = nil
+        roundedOnce: Bool = false
     ) -> PackedConvolution? {
         if let bias, bias.constant == nil { return nil }
         var shape = shape
@@ -146,27 +146,38 @@ extension FastKernels {
             Requantization.isCode(input.type), Requantization.isCode(output.type),
             weights.elementType == .int8 || weights.elementType == .uint8,
             weightQ.zeroPoints.allSatisfy({ $0 == weightQ.zeroPoint && -128...255 ~= $0 }),
+            weights.elementType == .uint8 || weightQ.zeroPoint == 0 || roundedOnce,
             let range = Requantization.range(activation, output.type),
-            let factors = multipliers
-                ?? Requantization.perChannel(
-                    input: inputQ, weights: weightQ, output: outputQ, channels: Int(shape.out_c))
+            let factors = Requantization.factors(
+                input: inputQ, weights: weightQ, output: outputQ, channels: Int(shape.out_c),
+                roundedProduct: weights.elementType == .uint8 && !roundedOnce)
         else { return nil }
         if let bias, bias.type.elementType != .int32 { return nil }
-        let multiplier = factors.map(\.multiplier)
-        let shift = factors.map(\.shift)
-        return multiplier.withUnsafeBufferPointer { multiplier in
+        let multipliers = factors.map { QuantizedMultiplier($0) }
+        let multiplier = multipliers.map(\.multiplier)
+        let shift = multipliers.map(\.shift)
+        return withChannels(multiplier, shift, factors) { multiplier, shift, real in
+            var quantization = ck_quantization(
+                in_zero: inputQ.zeroPoint, weight_zero: weightQ.zeroPoint, out_zero: outputQ.zeroPoint,
+                lowest: range.lowerBound, highest: range.upperBound,
+                in_unsigned: input.type.elementType == .uint8 ? 1 : 0,
+                out_unsigned: output.type.elementType == .uint8 ? 1 : 0,
+                weight_unsigned: weights.elementType == .uint8 ? 1 : 0, multiplier: multiplier, shift: shift,
+                real: roundedOnce ? real : nil)
+            return weights.withUnsafeBytes { w in
+                let create = transposed ? ck_deconv_i8_create : ck_conv_i8_create
+                return PackedConvolution(create(&shape, w.baseAddress, bias?.elements(Int32.self), &quantization))
+            }
+        }
+    }
+
+    private static func withChannels<R>(
+        _ multiplier: [Int32], _ shift: [Int32], _ real: [Double],
+        _ body: (UnsafePointer<Int32>?, UnsafePointer<Int32>?, UnsafePointer<Double>?) -> R
+    ) -> R {
+        multiplier.withUnsafeBufferPointer { multiplier in
             shift.withUnsafeBufferPointer { shift in
-                var quantization = ck_quantization(
-                    in_zero: inputQ.zeroPoint, weight_zero: weightQ.zeroPoint, out_zero: outputQ.zeroPoint,
-                    lowest: range.lowerBound, highest: range.upperBound,
-                    in_unsigned: input.type.elementType == .uint8 ? 1 : 0,
-                    out_unsigned: output.type.elementType == .uint8 ? 1 : 0,
-                    weight_unsigned: weights.elementType == .uint8 ? 1 : 0, multiplier: multiplier.baseAddress,
-                    shift: shift.baseAddress)
-                return weights.withUnsafeBytes { w in
-                    let create = transposed ? ck_deconv_i8_create : ck_conv_i8_create
-                    return PackedConvolution(create(&shape, w.baseAddress, bias?.elements(Int32.self), &quantization))
-                }
+                real.withUnsafeBufferPointer { body(multiplier.baseAddress, shift.baseAddress, $0.baseAddress) }
             }
         }
     }

@@ -10,18 +10,9 @@ extension FastKernels {
         let (columns, depth) = (weights.shape[0], weights.shape[1])
         let rows = input.count / depth
         guard let shape = productShape(rows: rows, depth: depth, columns: columns) else { return nil }
-        var factors: [QuantizedMultiplier]?
-        if let inputQ = input.type.quantization, let weightQ = weights.type.quantization,
-            let outputQ = output.type.quantization, !weightQ.isPerChannel
-        {
-            guard let factor = Requantization.perTensor(input: inputQ, weights: weightQ, output: outputQ) else {
-                return nil
-            }
-            factors = Array(repeating: factor, count: columns)
-        }
         return packed(
             shape, input, weights, scales: weights.type.quantization, site.input(2), output, op.activation,
-            multipliers: factors)?.step(input: input, output: output, cost: rows * depth * columns)
+            roundedOnce: true)?.step(input: input, output: output, cost: rows * depth * columns)
     }
 
     private static func productShape(rows: Int, depth: Int, columns: Int) -> ck_conv_shape? {
@@ -71,7 +62,7 @@ extension FastKernels {
                         in_unsigned: left.type.elementType == .uint8 ? 1 : 0,
                         out_unsigned: output.type.elementType == .uint8 ? 1 : 0,
                         weight_unsigned: right.type.elementType == .uint8 ? 1 : 0, multiplier: multiplier.baseAddress,
-                        shift: shift.baseAddress)
+                        shift: shift.baseAddress, real: nil)
                     return ck_product_i8_create(Int32(rows), Int32(depth), Int32(columns), &quantization)
                 }
             }

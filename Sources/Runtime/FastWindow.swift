@@ -94,12 +94,14 @@ extension FastKernels {
                 }
             }
         }
-        guard Requantization.isCode(input.type), input.type == output.type.with(shape: input.shape),
+        guard input.type.elementType == .int8, Requantization.isCode(input.type),
+            input.type == output.type.with(shape: input.shape),
             max(input.shape[1], input.shape[2], output.shape[1], output.shape[2]) < 1 << 20
         else { return nil }
         let y = CodePositions(input: input.shape[1], output: output.shape[1], options)
         let x = CodePositions(input: input.shape[2], output: output.shape[2], options)
-        let isUnsigned: Int32 = input.type.elementType == .uint8 ? 1 : 0
+        // Weights beyond this, which rounded scales of very long axes give, could overflow 32 bits.
+        guard (y.fraction + x.fraction).allSatisfy({ -600...1600 ~= $0 }) else { return nil }
         return Step(units: rows, grain: 2, cost: output.count * 2) { range, _ in
             withPointers(y.low, y.high, x.low, x.high) { yLow, yHigh, xLow, xHigh in
                 y.fraction.withUnsafeBufferPointer { yFraction in
@@ -107,7 +109,7 @@ extension FastKernels {
                         var shape = sizes
                         (shape.y_low, shape.y_high, shape.x_low, shape.x_high) = (yLow, yHigh, xLow, xHigh)
                         ck_bilinear_codes(
-                            &shape, yFraction.baseAddress, xFraction.baseAddress, isUnsigned,
+                            &shape, yFraction.baseAddress, xFraction.baseAddress, 0,
                             input.elements(UInt8.self), output.elements(UInt8.self), Int32(range.lowerBound),
                             Int32(range.upperBound))
                     }

@@ -4,16 +4,22 @@ import TensorCore
 
 /// Integer arithmetic parameters of 8-bit kernels, derived from scales as LiteRT's reference kernels derive them.
 enum Requantization {
-    /// One multiplier for every output channel: `input * weight / output` in binary64.
+    /// The factor of every output channel: `input * weight / output` in binary64; for uint8 weights of convolutions the
+    /// product of the first two is rounded to binary32 first.
     ///
-    /// Source: LiteRT `PopulateConvolutionQuantizationParams` (kernels/kernel_util.cc).
-    static func perChannel(
-        input: QuantizationParameters, weights: QuantizationParameters, output: QuantizationParameters, channels: Int
-    ) -> [QuantizedMultiplier]? {
-        guard weights.scales.count == 1 || weights.scales.count == channels, output.scale != 0 else { return nil }
+    /// Source: LiteRT `PopulateConvolutionQuantizationParams`, `GetQuantizedConvolutionMultipler`
+    /// (kernels/kernel_util.cc).
+    static func factors(
+        input: QuantizationParameters, weights: QuantizationParameters, output: QuantizationParameters, channels: Int,
+        roundedProduct: Bool
+    ) -> [Double]? {
+        guard weights.scales.count == 1 || weights.scales.count == channels, output.scale > 0,
+            weights.scales.allSatisfy({ $0.isFinite && $0 >= 0 })
+        else { return nil }
         return (0..<channels).map { channel in
             let weight = weights.scales[weights.scales.count == 1 ? 0 : channel]
-            return QuantizedMultiplier(Double(input.scale) * Double(weight) / Double(output.scale))
+            let product = roundedProduct ? Double(input.scale * weight) : Double(input.scale) * Double(weight)
+            return product / Double(output.scale)
         }
     }
 

@@ -9,8 +9,7 @@ struct Decoder {
     private let subgraph: CTFLSubgraph
     private let limits: DecodingLimits
     private var inputShapes: [String: Shape]
-    private let availableInputs: [String: Tensor]
-    private var consumedInputs: Set<String> = []
+    private var fixedInputs: [String: Tensor]
     private var tensors: TensorDecoding
     private var graph: Graph
     private var assumptions: [String] = []
@@ -21,11 +20,11 @@ struct Decoder {
     private var hasOpenShapes: Bool
 
     init(
-        file: TFLiteFile, inputShapes: [String: Shape], availableInputs: [String: Tensor], limits: DecodingLimits
+        file: TFLiteFile, inputShapes: [String: Shape], fixedInputs: [String: Tensor], limits: DecodingLimits
     ) throws {
         self.file = file
         self.inputShapes = inputShapes
-        self.availableInputs = availableInputs
+        self.fixedInputs = fixedInputs
         self.limits = limits
         guard file.info.version == 3 else {
             throw Diagnostic(.badModel, at: "", "schema version \(file.info.version) instead of 3")
@@ -56,7 +55,7 @@ struct Decoder {
         try addOutputs()
         graph.removeUnused()
         return DecodedModel(
-            graph: graph, assumptions: assumptions, consumedInputs: consumedInputs, metadata: try file.metadata(),
+            graph: graph, assumptions: assumptions, metadata: try file.metadata(),
             description: file.info.description.string)
     }
 
@@ -149,9 +148,8 @@ struct Decoder {
     }
 
     /// The integers of a value that shape arithmetic computes; nil when it is data.
-    private mutating func constantValue(of value: ValueID) throws -> Tensor? {
+    private func constantValue(of value: ValueID) throws -> Tensor? {
         var known: [ValueID: Tensor?] = [:]
-        var consumed: [ValueID: Tensor] = [:]
         var stack = [value]
         while let current = stack.last {
             if known[current] != nil {
@@ -163,10 +161,7 @@ struct Decoder {
                 continue
             }
             guard let node = graph.producer(of: current) else {
-                let given = availableInputs[graph[current].name]
-                let isGiven = given.map { $0.elementType == graph.type(of: current).elementType } ?? false
-                known[current] = .some(isGiven ? given : nil)
-                if isGiven { consumed[current] = given }
+                known[current] = .some(nil)
                 continue
             }
             // SHAPE needs the type of its operand only.
@@ -185,13 +180,7 @@ struct Decoder {
             let results = try ShapeArithmetic.results(of: node.op, operands)
             for (i, output) in node.outputs.enumerated() { known[output] = .some(results?[i]) }
         }
-        guard let result = known[value] ?? nil else { return nil }
-        for (input, tensor) in consumed {
-            graph.setConstant(input, tensor)
-            consumedInputs.insert(graph[input].name)
-            hasOpenShapes = true
-        }
-        return result
+        return known[value] ?? nil
     }
 
     // MARK: Values
@@ -222,6 +211,11 @@ struct Decoder {
             guard values[index] == nil else {
                 throw Diagnostic(.badModel, at: "tensor \(tensor.name)", "is an input twice")
             }
+            if let fixed = fixedInputs.removeValue(forKey: tensor.name) {
+                values[index] = graph.addConstant(try tensors.fixed(tensor, to: fixed), name: tensor.name)
+                hasOpenShapes = true
+                continue
+            }
             if let shape = inputShapes.removeValue(forKey: tensor.name) {
                 guard shape.checkedElementCount() != nil else {
                     throw Diagnostic(.usage, at: tensor.name, "a shape of \(shape.dimensions)")
@@ -234,8 +228,8 @@ struct Decoder {
             values[index] = graph.addInput(tensor.name, tensor.type)
             try count(tensor.type, name: tensor.name)
         }
-        if let unknown = inputShapes.keys.sorted().first {
-            throw Diagnostic(.usage, at: unknown, "a shape is given for it, but the model has no such input")
+        if let unknown = (Array(inputShapes.keys) + fixedInputs.keys).sorted().first {
+            throw Diagnostic(.usage, at: unknown, "a shape or value is given for it, but the model has no such input")
         }
     }
 

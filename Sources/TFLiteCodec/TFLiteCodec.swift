@@ -6,8 +6,6 @@ package struct DecodedModel: Sendable {
     package var graph: Graph
     /// What was assumed where the file leaves room, one sentence each.
     package var assumptions: [String]
-    /// The inputs that became constants because they decide a shape.
-    package var consumedInputs: Set<String>
     /// The metadata entries by name, without `min_runtime_version`, which export computes.
     package var metadata: [String: [UInt8]]
     /// The file's free text.
@@ -45,17 +43,17 @@ package enum TFLiteCodec {
     /// - Parameters:
     ///   - path: names the file in diagnostics.
     ///   - inputShapes: replaces the shapes of graph inputs by name.
-    ///   - availableInputs: values of graph inputs by name; those that decide a shape become constants.
+    ///   - fixedInputs: turns graph inputs into constants by name.
     /// - Throws: `Diagnostic` (.badModel, .unsupported) with the operator or tensor where it went wrong.
     package static func decode(
-        bytes: [UInt8], path: String, inputShapes: [String: Shape] = [:], availableInputs: [String: Tensor] = [:],
+        bytes: [UInt8], path: String, inputShapes: [String: Shape] = [:], fixedInputs: [String: Tensor] = [:],
         limits: DecodingLimits = DecodingLimits()
     ) throws -> DecodedModel {
         do {
             return try bytes.withUnsafeBytes { buffer in
                 let file = try TFLiteFile(buffer)
                 var decoder = try Decoder(
-                    file: file, inputShapes: inputShapes, availableInputs: availableInputs, limits: limits)
+                    file: file, inputShapes: inputShapes, fixedInputs: fixedInputs, limits: limits)
                 return try decoder.decode()
             }
         } catch let diagnostic as Diagnostic {

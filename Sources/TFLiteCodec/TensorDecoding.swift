@@ -135,6 +135,17 @@ struct TensorDecoding {
         return read
     }
 
+    /// `value` as the constant that the input `tensor` becomes.
+    func fixed(_ tensor: FileTensor, to value: Tensor) throws -> Tensor {
+        guard value.elementType == tensor.type.elementType else {
+            throw Diagnostic(
+                .usage, at: tensor.name,
+                "the value is \(value.elementType.rawValue), the input \(tensor.type.elementType.rawValue)")
+        }
+        let quantization = tensor.type.quantization?.axis == nil ? tensor.type.quantization : nil
+        return value.retyped(TensorType(value.elementType, value.shape, quantization: quantization))
+    }
+
     private func copy(_ bytes: UnsafeRawBufferPointer, as type: TensorType) throws -> Tensor {
         var tensor = Tensor(zeros: type)
         tensor.withUnsafeMutableBytes { target in

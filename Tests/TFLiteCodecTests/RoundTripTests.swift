@@ -76,7 +76,7 @@ import Testing
         #expect(read.nodes.map(\.op) == [.unary(.tanh)])
     }
 
-    @Test func shapesOfInputsCanBeGiven() throws {
+    @Test func shapesAndValuesOfInputsCanBeGiven() throws {
         var graph = Graph(name: "main")
         let input = graph.addInput("x", TensorType(.float32, [1, 4]))
         let other = graph.addInput("y", TensorType(.float32, [4]))
@@ -84,6 +84,9 @@ import Testing
         let bytes = try TFLiteCodec.encode(graph)
         let larger = try TFLiteCodec.decode(bytes: bytes, path: "model", inputShapes: ["x": [3, 4]]).graph
         #expect(larger.type(of: larger.outputs[0].value).shape == [3, 4])
+        let value = Tensor([Float(1), 2, 3, 4], shape: [4])
+        let fixed = try TFLiteCodec.decode(bytes: bytes, path: "model", fixedInputs: ["y": value]).graph
+        #expect(fixed.inputs.count == 1 && fixed.constant(fixed.nodes[0].inputs[1])?.isIdentical(to: value) == true)
         #expect(throws: Diagnostic.self) {
             try TFLiteCodec.decode(bytes: bytes, path: "model", inputShapes: ["z": [1]])
         }

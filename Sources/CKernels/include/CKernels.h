@@ -44,6 +44,9 @@ typedef struct {
     int32_t lowest, highest;
     int32_t in_unsigned, out_unsigned, weight_unsigned;
     const int32_t *multiplier, *shift;
+    /// When not null, results are accumulator * real[channel] in binary64, rounded once (halves away from zero,
+    /// saturating), instead of `multiplier` and `shift`.
+    const double *real;
 } ck_quantization;
 
 /// Packed weights and plan of one convolution.
@@ -209,6 +212,15 @@ void ck_argument_f32(
 void ck_argument_codes(
     int32_t maximum, int32_t is_unsigned, const uint8_t *in, int32_t *out, int64_t count, int64_t inner,
     int64_t outer_begin, int64_t outer_end);
+
+/// Softmax of 8-bit codes. `ck_softmax_table` fills, for every difference 0...255 below the largest code of a row, the
+/// exponential (no integer bits) and its term in the sum; differences below `smallest` (negative) count as minus
+/// infinity.
+void ck_softmax_table(
+    int32_t multiplier, int32_t shift, int32_t smallest, int32_t exponential[256], int32_t term[256]);
+void ck_softmax_codes(
+    const int32_t exponential[256], const int32_t term[256], int32_t is_unsigned, const uint8_t *in, uint8_t *out,
+    int64_t depth, int64_t row_begin, int64_t row_end);
 
 void ck_softmax_f32(float beta, const float *in, float *out, int64_t depth, int64_t row_begin, int64_t row_end);
 #ifdef __cplusplus
