@@ -61,6 +61,8 @@ let package = Package(
             dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "Passes"]),
         .testTarget(name: "RuntimeTests", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime"]),
         .testTarget(name: "ImageIOTests", dependencies: ["TensorCore", "ImageIO"], exclude: ["Goldens"]),
+        .testTarget(name: "DepthCompilerTests", dependencies: ["DepthCompiler"]),
+        .testTarget(name: "CommandLineTests", dependencies: ["depthc"]),
         .testTarget(name: "EvaluationTests", dependencies: ["TensorCore", "Evaluation"]),
     ],
     swiftLanguageModes: [.v6],

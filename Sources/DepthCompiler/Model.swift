@@ -54,6 +54,7 @@ extension Model {
     ///
     /// - Throws: `Diagnostic` (.missingFile, .badModel, .unsupported) located in the file.
     public static func load(_ path: String, _ options: LoadOptions = LoadOptions()) throws -> Model {
+        _ = try FileBytes.size(of: path)
         let prefix = FileHandle(forReadingAtPath: path).flatMap { try? $0.read(upToCount: 8) } ?? Data()
         if TFLiteCodec.recognizes(prefix) { return try loadTFLite(path, options) }
         return try loadONNX(path, options)

@@ -23,6 +23,12 @@ public struct Recipe: Sendable, Hashable {
         public var kind: InputKind
         /// How pictures become numbers; nil for `tensor`.
         public var preprocessing: ImagePreprocessing?
+
+        public init(name: String, kind: InputKind, preprocessing: ImagePreprocessing?) {
+            self.name = name
+            self.kind = kind
+            self.preprocessing = preprocessing
+        }
     }
 
     /// What a depth output measures.
@@ -40,6 +46,13 @@ public struct Recipe: Sendable, Hashable {
         public var unit: String
         /// What the output's real values are multiplied by to be in `unit`.
         public var scale: Double
+
+        public init(name: String, kind: DepthKind, unit: String, scale: Double) {
+            self.name = name
+            self.kind = kind
+            self.unit = unit
+            self.scale = scale
+        }
     }
 
     /// Defaults of the calibration.
@@ -47,6 +60,11 @@ public struct Recipe: Sendable, Hashable {
         public var method: RangeMethod?
         /// The most samples that are read.
         public var samples: Int?
+
+        public init(method: RangeMethod?, samples: Int?) {
+            self.method = method
+            self.samples = samples
+        }
     }
 
     public var name: String

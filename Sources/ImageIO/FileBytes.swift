@@ -3,11 +3,10 @@ import TensorCore
 
 /// Whole files in and out, with every failure told as a ``Diagnostic``.
 public enum FileBytes {
-    /// The bytes of the file at `path`.
+    /// The size of the file at `path`, in bytes.
     ///
-    /// - Throws: `.missingFile` when there is no such file, it is a folder or it cannot be read; `.badData` when it has
-    ///   more than `limit` bytes (looked up before anything is read, so that sparse files cost nothing).
-    public static func read(_ path: String, limit: Int = 1 << 31) throws(Diagnostic) -> [UInt8] {
+    /// - Throws: `.missingFile` when there is no such file or it is a folder.
+    public static func size(of path: String) throws(Diagnostic) -> Int {
         var status = stat()
         guard stat(path, &status) == 0 else {
             throw Diagnostic(.missingFile, at: path, "cannot be opened: \(String(cString: strerror(errno)))")
@@ -15,16 +14,24 @@ public enum FileBytes {
         guard status.st_mode & S_IFMT != S_IFDIR else {
             throw Diagnostic(.missingFile, at: path, "is a folder, not a file")
         }
-        guard Int(status.st_size) <= limit else {
-            throw Diagnostic(
-                .badData, at: path, "is too large: \(status.st_size) bytes where \(limit) are read at most")
+        return Int(status.st_size)
+    }
+
+    /// The bytes of the file at `path`.
+    ///
+    /// - Throws: `.missingFile` when there is no such file, it is a folder or it cannot be read; `.badData` when it has
+    ///   more than `limit` bytes (looked up before anything is read, so that sparse files cost nothing).
+    public static func read(_ path: String, limit: Int = 1 << 31) throws(Diagnostic) -> [UInt8] {
+        let size = try size(of: path)
+        guard size <= limit else {
+            throw Diagnostic(.badData, at: path, "is too large: \(size) bytes where \(limit) are read at most")
         }
         guard let file = fopen(path, "rb") else {
             throw Diagnostic(.missingFile, at: path, "cannot be opened: \(String(cString: strerror(errno)))")
         }
         defer { fclose(file) }
-        if status.st_mode & S_IFMT == S_IFREG {
-            return [UInt8](unsafeUninitializedCapacity: Int(status.st_size)) { buffer, count in
+        if size > 0 {
+            return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
                 count = buffer.baseAddress.map { fread($0, 1, buffer.count, file) } ?? 0
             }
         }

@@ -26,9 +26,10 @@ struct Bench: ParsableCommand {
     }
 
     func run() throws {
-        let session = try Session(input.load(), options: engine.options)
+        let options = try engine.options()
+        let session = try Session(input.load(), options: options)
         let progress = Progress("bench")
-        let report = try session.benchmark(runs: runs, options: engine.options, perOperator: operators) {
+        let report = try session.benchmark(runs: runs, options: options, perOperator: operators) {
             progress.update($0, $1)
         }
         try json.write(report)

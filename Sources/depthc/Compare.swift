@@ -31,9 +31,10 @@ struct Compare: ParsableCommand {
     var layers = false
 
     func run() throws {
+        let options = try engine.options()
         let folder = try SampleFolder(data, recipe: recipe.load(), limit: samples)
-        let first = try Session(Model.load(reference), options: engine.options)
-        let second = try Session(Model.load(candidate), options: engine.options)
+        let first = try Session(Model.load(reference), options: options)
+        let second = try Session(Model.load(candidate), options: options)
         let progress = Progress("compare")
         let report = try Comparer.compare(reference: first, candidate: second, data: folder, layers: layers) {
             progress.update($0, $1)

@@ -51,15 +51,16 @@ struct Convert: ParsableCommand {
     var keepLayout = false
 
     func validate() throws {
-        guard head == "keep" else {
-            throw Diagnostic(.unsupported, at: "--head \(head)", "is not built yet", suggestion: "keep is")
-        }
         if let samples, samples < 1 { throw ValidationError("--samples is at least 1") }
         _ = try chosenRange(nil)
     }
 
     func run() throws {
         let begin = ContinuousClock.now
+        guard head == "keep" else {
+            throw Diagnostic(.unsupported, at: "--head \(head)", "is not built yet", suggestion: "keep is")
+        }
+        _ = try engine.options()
         let known = try recipe.load()
         let needsData = precision == .int8 || precision == .int16x8
         let folder = try calibration.map {

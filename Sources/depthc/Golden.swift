@@ -30,10 +30,11 @@ struct Golden: ParsableCommand {
     var samples: Int?
 
     func run() throws {
+        let options = try engine.options()
         let known = try recipe.load()
         let folder = try SampleFolder(data, recipe: known, limit: samples)
         let model = try input.load()
-        let session = try Session(model, options: engine.options)
+        let session = try Session(model, options: options)
         let isFloat = session.graph.outputs.contains { session.graph.type(of: $0.value).elementType.isFloat }
         let chosen = tolerance ?? (isFloat ? .approximate : .exact)
         if tolerance == nil {

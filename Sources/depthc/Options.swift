@@ -66,12 +66,15 @@ struct EngineOptions: ParsableArguments {
 
     func validate() throws {
         guard (1...1024).contains(threads) else { throw ValidationError("--threads is 1 to 1024") }
+    }
+
+    /// - Throws: `.unsupported` for delegates that are not built.
+    func options() throws -> RunOptions {
         guard delegate == "cpu" else {
             throw Diagnostic(.unsupported, at: "--delegate \(delegate)", "is not built yet", suggestion: "cpu is")
         }
+        return RunOptions(engine: engine, threads: threads)
     }
-
-    var options: RunOptions { RunOptions(engine: engine, threads: threads) }
 }
 
 /// Where a machine-readable result goes.

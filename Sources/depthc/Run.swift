@@ -28,6 +28,7 @@ struct Run: ParsableCommand {
     var output: String
 
     func run() throws {
+        let options = try engine.options()
         let known = try recipe.load()
         var named: [String: Tensor] = [:]
         var positional: [Tensor] = []
@@ -47,7 +48,7 @@ struct Run: ParsableCommand {
             }
         }
         let model = try input.load(available: named)
-        let session = try Session(model, options: engine.options)
+        let session = try Session(model, options: options)
         let tensors = try prepare(session, known, pictures, named, positional)
         let outputs = try session.run(tensors)
         var files: [(name: String, bytes: [UInt8])] = []

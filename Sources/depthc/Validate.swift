@@ -34,10 +34,11 @@ struct Validate: ParsableCommand {
     }
 
     func run() throws {
+        let options = try engine.options()
         let set = try GoldenSet(path: golden)
         let known = try recipe.load() ?? recorded(set)
         let model = try input.load()
-        let session = try Session(model, options: engine.options)
+        let session = try Session(model, options: options)
         let criterion = leastSQNR.map(Criterion.leastSQNR) ?? .tolerance(tolerance ?? set.info.tolerance.name)
         let progress = Progress("validate")
         let report = try Validator.validate(session, against: set, criterion: criterion, recipe: known) {

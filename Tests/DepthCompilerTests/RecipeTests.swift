@@ -1,0 +1,39 @@
+import DepthCompiler
+import Foundation
+import Testing
+
+private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().path
+
+@Suite struct RecipeTests {
+    static let files = ((try? FileManager.default.contentsOfDirectory(atPath: "\(root)/converters")) ?? [])
+        .filter { $0.hasSuffix(".yaml") }
+
+    @Test func everyRecipeIsFound() { #expect(Self.files.count >= 9) }
+
+    @Test(arguments: files)
+    func isRead(_ file: String) throws {
+        let recipe = try Recipe.load("\(root)/converters/\(file)")
+        #expect("\(recipe.name).yaml" == file)
+        #expect(!recipe.inputs.isEmpty && recipe.output != nil && !recipe.models.isEmpty)
+    }
+
+    @Test func valuesAreTaken() throws {
+        let recipe = try Recipe.parse(
+            """
+            name: pair
+            inputs:
+              - {name: a, kind: stereo-stacked, channels: grey, size: [2, 3], mean: 127.5, scale: [0.5], resize: box, fit: crop}
+              - {name: b, kind: tensor}
+            output: {name: d, kind: inverse-depth, scale: 2.5}
+            calibration: {method: percentile, percentile: 99.9, samples: 4}
+            """, path: "r.yaml")
+        let preprocessing = ImagePreprocessing(
+            color: .grey, width: 3, height: 2, filter: .box, fit: .crop, mean: [127.5], scale: [0.5])
+        #expect(recipe.inputs[0] == .init(name: "a", kind: .stereoStacked, preprocessing: preprocessing))
+        #expect(recipe.inputs[1] == .init(name: "b", kind: .tensor, preprocessing: nil))
+        #expect(recipe.output == .init(name: "d", kind: .inverseDepth, unit: "relative", scale: 2.5))
+        #expect(recipe.calibration == .init(method: .percentile(99.9), samples: 4))
+        #expect(recipe.pictures == .pair && recipe.head == "keep")
+    }
+}
