@@ -85,7 +85,7 @@ extension Model {
         return Model(
             path: path, format: .onnx, graph: imported.graph, assumptions: imported.assumptions,
             warnings: imported.warnings, metadata: nil, sourceHash: hash(bytes), byteCount: bytes.count,
-            consumedInputs: Set(imported.fixedInputs))
+            consumedInputs: Set(imported.fixedInputs), sourceOperators: imported.sourceOperators)
     }
 }
 

@@ -35,7 +35,7 @@ public struct Session: Sendable {
     /// layout, or in its source's where only that fits; float arrays for quantised inputs are quantised.
     ///
     /// - Parameter inSourceLayout: the arrays are in the layout of the source that the model was converted from.
-    /// - Throws: `Diagnostic` (.usage for missing or unknown inputs, .badData for wrong types).
+    /// - Throws: `Diagnostic` (.badData) for missing, unknown or unfit inputs.
     public func inputs(
         named: [String: Tensor], positional: [Tensor] = [], inSourceLayout: Bool = false
     ) throws(Diagnostic) -> [Tensor] {
@@ -47,7 +47,7 @@ public struct Session: Sendable {
             unused.subtract(names)
             guard let tensor = names.lazy.compactMap({ named[$0] }).first ?? rest.popFirst() else {
                 throw Diagnostic(
-                    .usage, at: "input \(port.sourceName)", "is missing",
+                    .badData, at: "input \(port.sourceName)", "is missing",
                     suggestion: "--input \(port.sourceName)=FILE.npy of \(graph.type(of: port.value))")
             }
             result.append(try InputAdapter(port, of: graph).adapt(tensor, inSourceLayout: inSourceLayout))
@@ -55,11 +55,11 @@ public struct Session: Sendable {
         let known = graph.inputs.map(\.sourceName).joined(separator: ", ")
         unused.subtract(model.consumedInputs)
         if let name = unused.sorted().first {
-            throw Diagnostic(.usage, at: "input \(name)", "the model has no such input", suggestion: "it has \(known)")
+            throw Diagnostic(.badData, at: "input \(name)", "the model has no such input", suggestion: "it has \(known)")
         }
         guard rest.isEmpty else {
             throw Diagnostic(
-                .usage, at: "--input", "gives more arrays than the model's \(graph.inputs.count) inputs (\(known))")
+                .badData, at: "--input", "gives more arrays than the model's \(graph.inputs.count) inputs (\(known))")
         }
         return result
     }

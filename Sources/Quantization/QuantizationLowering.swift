@@ -178,7 +178,8 @@ struct QuantizationLowering {
         switch contract.output {
         case .sameAsOperands:
             if activations.count == 1, let input = node.inputs[activations[0]] {
-                results = try parameters(of: natural(input))
+                let codes = try natural(input)
+                results = try parameters(of: codes)
             } else {
                 results = try sharedParameters(node)
             }

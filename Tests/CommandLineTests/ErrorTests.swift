@@ -41,7 +41,8 @@ import Testing
 
     @Test(arguments: [
         ("name: a\ninputs: []\nsurprise: 1\n", ":3: unknown key 'surprise'"),
-        ("name: a\nname: b\ninputs: []\n", "duplicated key(s): 'name'"), ("inputs: []\n", "'name' is missing"), ("- a\n", "mapping"),
+        ("name: a\nname: b\ninputs: []\n", "duplicated key(s): 'name'"), ("inputs: []\n", "'name' is missing"),
+        ("- a\n", "mapping"),
         ("name: [\n", "is not YAML"), ("", "is empty"),
         ("name: a\ninputs:\n  - {name: x, kind: picture}\n", ":3: 'picture' is no kind"),
         ("name: a\ninputs:\n  - {name: x, kind: image, channels: rgb, size: [0, 4]}\n", "size is [height, width]"),
