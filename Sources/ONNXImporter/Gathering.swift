@@ -82,6 +82,10 @@ enum Gathering {
         else { throw node.bad("indices \(indexShape) do not fit \(shape)") }
         let extents = Array(shape.dimensions[batch..<batch + indexShape[-1]])
         indices = try wrappedCoordinates(indices, extents: extents, builder)
+        if indexShape[-1] == 1 {
+            let rows = try builder.reshape(indices, Array(indexShape.dimensions.dropLast()))
+            return [try builder.emit1(.gather(axis: batch, batchDimensions: batch), [value, rows])]
+        }
         if batch > 0 {
             let outer = Array(indexShape.dimensions.dropLast())
             let strides = Shape(outer).strides
