@@ -99,7 +99,7 @@ private struct ChannelParameters {
         scales = parameters.scales
         zeroPoints = parameters.zeroPoints
         let axis = parameters.axis ?? 0
-        guard count == 1 || axis < type.shape.rank && type.shape[axis] == count else {
+        guard axis >= 0, count == 1 || axis < type.shape.rank && type.shape[axis] == count else {
             throw Diagnostic(.badModel, at: call.name, "\(count) scales do not fit \(type.shape)")
         }
         stride = type.shape.dimensions.dropFirst(axis + 1).reduce(1, *)

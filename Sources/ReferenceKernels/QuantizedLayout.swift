@@ -20,7 +20,7 @@ extension ReferenceKernels {
                     "operand \(index) is \(part.type), the result \(type); only uint8 operands are rescaled")
             }
             let scale = from.scale * inverse
-            let bias = Float(-from.zeroPoint) * scale
+            let bias = -Float(from.zeroPoint) * scale
             let codes = part.elements(of: UInt8.self).map { code in
                 UInt8(clamping: Int64(roundedInteger(Float(code) * scale + bias)) + Int64(to.zeroPoint))
             }

@@ -121,7 +121,7 @@ extension ReferenceKernels {
         let (from, to) = (try call.affine(input), try call.affine(type))
         let factor = QuantizedMultiplier(Double(from.scale / to.scale))
         return try call.mapCodes(input, type) { (code: C) in
-            let magnitude = abs(Int32(code) &- from.zeroPoint)
+            let magnitude = Int32(truncatingIfNeeded: (Int32(code) &- from.zeroPoint).magnitude)
             let scaled = from.scale == to.scale ? magnitude : FixedPoint.multiply(magnitude, by: factor)
             return C(clamping: scaled &+ to.zeroPoint)
         }
