@@ -55,6 +55,8 @@ let package = Package(
         .testTarget(
             name: "TFLiteCodecTests", dependencies: ["TensorCore", "Operators", "GraphIR", "TFLiteCodec"],
             exclude: ["refused.txt"]),
+        .testTarget(
+            name: "ONNXImporterTests", dependencies: ["TensorCore", "Operators", "GraphIR", "ONNXImporter"]),
         .testTarget(name: "QuantizationTests", dependencies: ["TensorCore", "Quantization"]),
         .testTarget(
             name: "PassesTests",

@@ -138,16 +138,23 @@ extension GraphBuilder {
     }
 
     /// True where it is known that no element is negative.
-    func isNonNegative(_ value: ValueID, depth: Int = 8) -> Bool {
+    func isNonNegative(_ value: ValueID) -> Bool {
+        var budget = 64
+        return isNonNegative(value, &budget)
+    }
+
+    /// `budget` is how many more values may be looked at.
+    private func isNonNegative(_ value: ValueID, _ budget: inout Int) -> Bool {
+        budget -= 1
         if let tensor = constant(of: value) {
             return tensor.count <= 1 << 16 && tensor.doubles().allSatisfy { $0 >= 0 }
         }
-        guard depth > 0, let node = graph.producer(of: value) else {
+        guard budget > 0, let node = graph.producer(of: value) else {
             return [.uint8, .uint16, .uint32, .uint64, .bool].contains(elementType(value))
         }
         func operand(_ index: Int) -> Bool {
             guard index < node.inputs.count, let input = node.inputs[index] else { return false }
-            return isNonNegative(input, depth: depth - 1)
+            return isNonNegative(input, &budget)
         }
         switch node.op {
         case .argument, .shape, .oneHot: return true
@@ -172,7 +179,7 @@ extension GraphBuilder {
             .gatherND, .unpack, .splitV, .pad, .mirrorPad, .maxPool2D, .averagePool2D, .reverse:
             return operand(0)
         case .split: return operand(1)
-        case .concatenation, .pack: return node.inputs.indices.allSatisfy(operand)
+        case .concatenation, .pack: return node.inputs.indices.allSatisfy { operand($0) }
         default: return false
         }
     }

@@ -82,7 +82,9 @@ enum Constants {
     private static func identityMatrix(_ node: NodeContext, _ builder: GraphBuilder) throws -> [ValueID?] {
         let value = try node.input(0)
         let shape = builder.shape(value)
-        guard shape.rank == 2, shape.elementCount < 1 << 28 else { throw node.bad("its operand must be a matrix") }
+        guard shape.rank == 2, shape.elementCount <= GraphBuilder.tableLimit else {
+            throw node.bad("its operand must be a matrix of moderate size")
+        }
         var type = builder.elementType(value)
         if let code = try node.int("dtype") {
             guard let source = ONNXElementType(rawValue: Int32(clamping: code)), let computed = source.computeType
@@ -101,7 +103,8 @@ enum Constants {
     /// Negative indices count from the end; indices out of range make no mark.
     private static func oneHot(_ node: NodeContext, _ builder: GraphBuilder) throws -> [ValueID?] {
         var indices = try node.input(0)
-        let depth = Int(try builder.constantTensor(node.input(1), "the depth").doubles().first ?? -1)
+        let depth = saturatingInteger(
+            try builder.constantTensor(node.input(1), "the depth").doubles().first ?? -1, as: Int.self)
         guard 0...1 << 24 ~= depth else { throw node.bad("a depth of \(depth)") }
         let values = try node.input(2)
         guard builder.shape(values).elementCount == 2 else { throw node.bad("it needs an off and an on value") }

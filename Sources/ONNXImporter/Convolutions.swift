@@ -21,7 +21,7 @@ enum Convolutions {
         let (shape, kernel) = (builder.shape(input), builder.shape(weights))
         try checkRanks(node, shape, kernel)
         let groups = try node.int("group", default: 1)
-        guard groups >= 1, shape[1] == kernel[1] * groups, kernel[0] % groups == 0 else {
+        guard 1...max(shape[1], 1) ~= groups, shape[1] == kernel[1] * groups, kernel[0] % groups == 0 else {
             throw node.bad("weights \(kernel) in \(groups) groups do not fit an input of \(shape)")
         }
         var window = try WindowAttributes(
@@ -97,7 +97,7 @@ enum Convolutions {
         let (shape, kernel) = (builder.shape(input), builder.shape(weights))
         try checkRanks(node, shape, kernel)
         let groups = try node.int("group", default: 1)
-        guard groups >= 1, shape[1] == kernel[0], shape[1] % groups == 0 else {
+        guard 1...max(shape[1], 1) ~= groups, shape[1] == kernel[0], shape[1] % groups == 0 else {
             throw node.bad("weights \(kernel) in \(groups) groups do not fit an input of \(shape)")
         }
         var geometry = try TransposedGeometry(
@@ -110,6 +110,7 @@ enum Convolutions {
         weights = try dilate(weights, geometry.dilations, node, builder)
         let image = try builder.channelsLast(input)
         let bias = try node.optional(2).map { try builder.reshape($0, [kernel[1] * groups]) }
+        guard groups <= 256 else { throw node.unsupported("a transposed convolution in \(groups) groups") }
         let size = kernel[0] / groups
         let parts = try (0..<groups).map { group -> ValueID in
             let part = try builder.slice(image, axis: 3, group * size, (group + 1) * size)
@@ -117,7 +118,6 @@ enum Convolutions {
             let offset = try bias.map { try builder.slice($0, axis: 0, group * kernel[1], (group + 1) * kernel[1]) }
             return try geometry.apply(part, builder.transpose(filter, [1, 2, 3, 0]), offset, builder)
         }
-        guard groups <= 256 else { throw node.unsupported("a transposed convolution in \(groups) groups") }
         return [try restore(builder.concatenate(parts, axis: 3), rank: shape.rank, builder)]
     }
 

@@ -46,6 +46,7 @@ enum Gathering {
         _ indices: ValueID, into shape: Shape, axis: Int, _ builder: GraphBuilder
     ) throws -> ValueID {
         let own = builder.shape(indices)
+        try builder.checkTable(own.elementCount, "addressing single elements")
         let (strides, ownStrides) = (shape.strides, own.strides)
         let offsets = (0..<own.elementCount).map { position in
             own.dimensions.indices.reduce(0) { sum, other in
@@ -89,6 +90,7 @@ enum Gathering {
         if batch > 0 {
             let outer = Array(indexShape.dimensions.dropLast())
             let strides = Shape(outer).strides
+            try builder.checkTable(Shape(outer).elementCount * batch, "addressing batches")
             let prefix = (0..<Shape(outer).elementCount).flatMap { position in
                 (0..<batch).map { position / strides[$0] % outer[$0] }
             }

@@ -25,6 +25,11 @@ final class GraphBuilder {
     /// Values of this size and above are refused: no `.tflite` file or runtime could hold them.
     static let byteLimit = 1 << 31
 
+    /// Tables of indices or weights that a lowering makes have at most this many entries.
+    static let tableLimit = 1 << 24
+    /// Graphs of more operators than this are refused.
+    static let nodeLimit = 1 << 20
+
     init(name: String) { graph = Graph(name: name) }
 
     /// Starts a source node: `location` is where its operators come from, `prefix` starts the names of its values.
@@ -46,6 +51,13 @@ final class GraphBuilder {
     func shape(_ value: ValueID) -> Shape { graph.type(of: value).shape }
     func elementType(_ value: ValueID) -> ElementType { graph.type(of: value).elementType }
     func constant(of value: ValueID?) -> Tensor? { graph.constant(value) }
+
+    /// Refuses tables that would take far more memory than the model.
+    func checkTable(_ count: Int, _ what: String) throws {
+        guard count <= Self.tableLimit else {
+            throw Diagnostic(.unsupported, at: "", "\(what) would need a table of \(count) entries")
+        }
+    }
 
     /// The bytes of a constant operand.
     ///
@@ -169,6 +181,9 @@ final class GraphBuilder {
         if let quantization { for i in types.indices { types[i].quantization = quantization[i] } }
         if let folded = fold(op, operands, types) {
             return folded.map { constant($0, name: nextName(op.name.lowercased())) }
+        }
+        guard graph.order.count < Self.nodeLimit else {
+            throw Diagnostic(.unsupported, at: op.name, "the graph has more than \(Self.nodeLimit) operators")
         }
         let names = types.map { _ in nextName(op.name.lowercased()) }
         let results = try graph.addNode(op, inputs, names: names, location: location, quantization: quantization)

@@ -72,6 +72,9 @@ struct ImportSession {
                     .unsupported, at: "input \(input.name)", "inputs of type \(elementType.name) are not supported")
             }
             let shape = try resolvedShape(input)
+            guard shape.elementCount < GraphBuilder.byteLimit / storage.byteCount else {
+                throw Diagnostic(.unsupported, at: "input \(input.name)", "a tensor of \(shape) is too large")
+            }
             let value = builder.graph.addInput(input.name, TensorType(storage, shape))
             scope.values[input.name] = try builder.compute(value)
         }
@@ -222,7 +225,9 @@ struct ImportSession {
             if builder.isNew(value) { builder.graph.rename(value, name) }
             scope.values[name] = value
             scope.lazy[name] = nil
-            scope.elementTypes[name] = context.resultType(i)
+            let declared = context.resultType(i)
+            let isConsistent = declared?.computeType == builder.elementType(value)
+            scope.elementTypes[name] = isConsistent ? declared : nil
         }
     }
 

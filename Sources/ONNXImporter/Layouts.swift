@@ -139,6 +139,7 @@ enum Layouts {
             throw node.bad("blocks of \(block) do not fit \(shape)")
         }
         if try node.string("mode", default: "DCR") == "CRD" {
+            try builder.checkTable(shape[1], "sorting channels")
             let (depth, area) = (shape[1] / (block * block), block * block)
             value = try builder.gather(value, axis: 1, (0..<shape[1]).map { $0 % depth * area + $0 / depth })
         }
@@ -161,6 +162,7 @@ enum Layouts {
         let diagonal = try node.optional(1).map { try builder.constantInteger($0, "the diagonal") } ?? 0
         let upper = try node.int("upper", default: 1) != 0
         let (rows, columns) = (shape[-2], shape[-1])
+        try builder.checkTable(rows * columns, "a triangle")
         let offset = min(max(diagonal, -rows - 1), columns + 1)
         let mask = (0..<rows).flatMap { row in
             (0..<columns).map { upper ? $0 - row >= offset : $0 - row <= offset }

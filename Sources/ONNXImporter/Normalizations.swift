@@ -184,8 +184,7 @@ enum Normalizations {
             length = try builder.unary(.sqrt, builder.reduce(.sum, builder.square(value), [axis], keep: true))
         default: throw node.bad("its order must be 1 or 2")
         }
-        let isZero = try builder.compare(.equal, length, 0)
-        return [try builder.div(value, builder.select(isZero, builder.number(1, like: length), length))]
+        return [try builder.div(value, length)]
     }
 
     /// x / (bias + alpha / size * sum of squares of neighbouring channels)^beta.

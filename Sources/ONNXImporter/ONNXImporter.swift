@@ -47,6 +47,9 @@ public enum ONNXImporter {
     /// The operator set versions of the default domain that are read.
     public static let opsets = 7...25
 
+    /// Operators that mean the same in every operator set; a model of these alone may have an older one.
+    private static let unchangedOperators: Set<String> = ["Not", "Transpose", "Shape", "Size", "Constant"]
+
     /// Model files are smaller than 2 GiB, as protobuf messages are.
     public static let maximumFileSize = ModelFile.sizeLimit - 1
 
@@ -101,7 +104,8 @@ public enum ONNXImporter {
         guard let opset = model.opset else {
             throw Diagnostic(.badModel, at: "opset", "the model does not say which ONNX operator set it uses")
         }
-        guard opsets.contains(opset) else {
+        let isUnchanged = opset >= 1 && model.graph.nodes.allSatisfy { unchangedOperators.contains($0.operatorType) }
+        guard opsets.contains(opset) || (opset < opsets.lowerBound && isUnchanged) else {
             throw Diagnostic(
                 .unsupported, at: "opset", "operator set \(opset) is not supported",
                 suggestion: "export the model with operator set \(opsets.lowerBound) to \(opsets.upperBound)")

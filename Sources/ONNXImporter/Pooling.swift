@@ -143,6 +143,8 @@ enum Pooling {
             value, before: [0, 0] + window.before, after: [0, 0] + window.after, fill: lowest)
         let parts = try slices(of: padded, window, counts, node, builder)
         let stacked = try builder.emit1(.pack(axis: 0, count: parts.count), parts)
+        let output = Shape([shape[0], shape[1]] + counts)
+        try builder.checkTable(output.elementCount, "the indices of a maximum")
         let largest = try builder.reduce(.max, stacked, [0], keep: false)
         let chosen = try builder.argument(.max, stacked, axis: 0, .int32)
 
@@ -160,7 +162,6 @@ enum Pooling {
                 $0 + position / kernelStrides[$1] % window.kernel[$1] * window.dilations[$1] * strides[$1 + 2]
             }
         }
-        let output = Shape([shape[0], shape[1]] + counts)
         let starts = (0..<output.elementCount).map { position -> Int in
             (0..<shape.rank).reduce(0) { sum, axis in
                 let index = position / output.strides[axis] % output[axis]
@@ -235,6 +236,7 @@ enum Pooling {
     private static func reciprocals(
         _ counts: [[Int]], scale: Int, before: Int, after: Int, _ builder: GraphBuilder
     ) throws -> ValueID {
+        try builder.checkTable(counts.reduce(1) { $0 * $1.count }, "the counts of an average")
         let products = counts.reduce([1]) { rows, next in rows.flatMap { row in next.map { row * $0 } } }
         let ones = [Int](repeating: 1, count: 1)
         let shape =

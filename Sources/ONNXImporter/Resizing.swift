@@ -174,7 +174,10 @@ enum Resizing {
         let isPlain =
             settings.interpolation == .linear && !(settings.antialias && shrinks) && !settings.excludesOutside
         guard isPlain else {
-            return try changed.reduce(value) { try builder.applyMatrix(axes[$1].matrix(), to: $0, axis: $1) }
+            return try changed.reduce(value) {
+                try builder.checkTable(axes[$1].input * axes[$1].output, "resizing by a matrix")
+                return try builder.applyMatrix(axes[$1].matrix(), to: $0, axis: $1)
+            }
         }
         if let (height, last) = imageAxes(builder.shape(value), changed) {
             for options in variants.dropLast()

@@ -49,6 +49,7 @@ enum Scattering {
         }
         let weighted = try builder.mul(indices, builder.integers(strides, shape: [depth], .int32))
         let starts = try builder.reshape(builder.reduce(.sum, weighted, [indexShape.rank - 1], keep: false), [rows, 1])
+        try builder.checkTable(inner, "writing rows")
         let offsets = try builder.integers(Array(0..<inner), shape: [1, inner], .int32)
         let positions = try builder.reshape(builder.add(starts, offsets), [rows * inner])
         let result = try scatter(
@@ -64,6 +65,7 @@ enum Scattering {
         let reduction = try node.string("reduction", default: "none")
         let (size, count) = (builder.shape(data)[0], builder.shape(updates)[0])
         if count == 0 { return data }
+        try builder.checkTable(size + count, "writing single elements")
         if reduction == "none", let known = builder.constant(of: positions)?.integers() {
             var source = Array(0..<size)
             for (update, position) in known.enumerated() {

@@ -25,7 +25,7 @@ enum Slicing {
             sizes = attribute
         } else {
             let count = try node.int("num_outputs", default: node.node.outputs.count)
-            guard count > 0, count <= max(extent, node.node.outputs.count) else {
+            guard count > 0, count <= 1 << 16 else {
                 throw node.bad("\(extent) cannot be split into \(count)")
             }
             let size = (extent + count - 1) / count
@@ -144,7 +144,9 @@ enum Slicing {
         var result = value
         for axis in axes {
             let extent = shape[axis]
-            guard before[axis] + after[axis] < 1 << 24 else { throw node.unsupported("a border this wide") }
+            guard extent + before[axis] + after[axis] <= GraphBuilder.tableLimit else {
+                throw node.unsupported("a border this wide")
+            }
             let indices = try (-before[axis]..<extent + after[axis]).map { index -> Int in
                 switch mode {
                 case "edge": return min(max(index, 0), extent - 1)

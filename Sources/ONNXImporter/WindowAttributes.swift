@@ -62,7 +62,7 @@ struct WindowAttributes {
     mutating func makeWhole(_ input: [Int]) {
         for axis in input.indices {
             let count = output(axis, input: input[axis], ceiling: true)
-            after[axis] = (count - 1) * strides[axis] + effective(axis) - input[axis] - before[axis]
+            after[axis] = max(0, (count - 1) * strides[axis] + effective(axis) - input[axis] - before[axis])
         }
     }
 
