@@ -47,6 +47,13 @@ let package = Package(
             name: "depthc",
             dependencies: ["DepthCompiler", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
+        .executableTarget(
+            name: "conformance",
+            dependencies: [
+                "TensorCore", "ImageIO", "GraphIR", "ONNXImporter", "TFLiteCodec", "Runtime", "Passes",
+            ],
+            path: "Tests/Conformance", exclude: ["refused.txt"]),
+
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
         .testTarget(

@@ -100,6 +100,10 @@ extension Tensor {
             withMutableElements(of: T.self) { output in
                 walk.forEachRow { offsets in
                     var (to, from) = (target.offset + offsets[0], view.offset + offsets[1])
+                    if targetStep == 1, sourceStep == 1 {
+                        for index in 0..<count { output[to + index] = input[from + index] }
+                        return
+                    }
                     for _ in 0..<count {
                         output[to] = input[from]
                         to += targetStep
