@@ -26,7 +26,9 @@ enum Activations {
         },
         "Atan": { node, builder in
             let x = try node.input(0)
-            return [try builder.binary(.atan2, x, builder.number(1, like: x))]
+            // LiteRT's ATAN2 does not broadcast.
+            let ones = try builder.fill(builder.shape(x), with: builder.number(1, like: x))
+            return [try builder.binary(.atan2, x, ones)]
         },
         "Sinh": hyperbolicSine,
         "Cosh": hyperbolicCosine,

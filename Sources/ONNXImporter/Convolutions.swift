@@ -6,7 +6,9 @@ import TensorCore
 enum Convolutions {
     static let mappings: [String: Mapping] = [
         "Conv": { try TrivialAxes.map($0, $1, ordinary) ?? ordinary($0, $1) },
-        "ConvTranspose": { try TrivialAxes.map($0, $1, transposed) ?? transposed($0, $1) },
+        "ConvTranspose": {
+            try TrivialAxes.map($0, $1, transposed) ?? TransposedVolume.map($0, $1) ?? transposed($0, $1)
+        },
         "ConvInteger": integerConvolution,
     ]
 
@@ -122,7 +124,7 @@ enum Convolutions {
     }
 
     /// Weights with zeros between their elements.
-    private static func dilate(
+    static func dilate(
         _ weights: ValueID, _ dilations: [Int], _ node: NodeContext, _ builder: GraphBuilder
     ) throws -> ValueID {
         var result = weights

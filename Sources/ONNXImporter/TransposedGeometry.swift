@@ -11,7 +11,7 @@ struct TransposedGeometry {
     /// Elements of the full result that are cut off in front.
     private var before: [Int]
     /// Extent of the result.
-    private var output: [Int]
+    private(set) var output: [Int]
 
     init(_ node: NodeContext, kernel: [Int], input: [Int]) throws {
         let window = try WindowAttributes(node, kernel: kernel, input: input)
@@ -54,6 +54,26 @@ struct TransposedGeometry {
         input.insert(1, at: 0)
         before.insert(0, at: 0)
         output.insert(1, at: 0)
+    }
+
+    /// What is known of one spatial axis.
+    struct Axis {
+        var input: Int
+        var stride: Int
+        var dilation: Int
+        /// Extent of the full result, elements of it that are cut off in front, and what is left.
+        var full: Int
+        var before: Int
+        var output: Int
+    }
+
+    /// Takes the first spatial axis away.
+    mutating func removeFirst() -> Axis {
+        let full = (input[0] - 1) * strides[0] + effective(0)
+        kernel.removeFirst()
+        return Axis(
+            input: input.removeFirst(), stride: strides.removeFirst(), dilation: dilations.removeFirst(), full: full,
+            before: before.removeFirst(), output: output.removeFirst())
     }
 
     private func effective(_ axis: Int) -> Int { (kernel[axis] - 1) * dilations[axis] + 1 }
