@@ -231,6 +231,27 @@ def main():
         return report(cases, options)
 
 
+def write_refused(refused):
+    """One line for every case and reason: the case, the stages ("all" or a list), the reason."""
+    stages = collections.defaultdict(list)
+    for (name, stage), reason in refused.items():
+        stages[name, reason].append(stage)
+    REFUSED.write_text(
+        "".join(
+            f"{name}\t{'all' if len(found) == len(STAGES) else ','.join(found)}\t{reason}\n"
+            for (name, reason), found in sorted(stages.items())
+        )
+    )
+
+
+def read_refused():
+    listed = set()
+    for line in REFUSED.read_text().splitlines() if REFUSED.exists() else []:
+        name, stages, _ = line.split("\t", 2)
+        listed |= {(name, stage) for stage in (STAGES if stages == "all" else stages.split(","))}
+    return listed
+
+
 def report(cases, options):
     counts = {stage: collections.Counter(case.verdicts[stage][0] for case in cases) for stage in STAGES}
     refused, broken, detail = {}, 0, []
@@ -238,7 +259,7 @@ def report(cases, options):
         for stage in STAGES:
             verdict, reason = case.verdicts[stage]
             if verdict == "refused":
-                refused[f"{case.name} {stage}"] = reason
+                refused[(case.name, stage)] = reason
             if verdict == "failed" or (options.verbose and verdict == "refused"):
                 detail.append(f"{verdict} {case.name} {stage}: {reason}")
             broken += verdict == "failed"
@@ -256,20 +277,17 @@ def report(cases, options):
     if disputed:
         print(f"held against ONNX Runtime: {', '.join(disputed)}")
     if options.record:
-        lines = [f"{key}\t{reason}\n" for key, reason in sorted(refused.items())]
-        REFUSED.write_text("".join(lines))
-    listed = {}
-    if REFUSED.exists():
-        listed = dict(line.split("\t", 1) for line in REFUSED.read_text().splitlines() if "\t" in line)
+        write_refused(refused)
+    listed = read_refused()
     names = {case.name for case in cases}
-    new = sorted(set(refused) - set(listed))
-    gone = sorted(key for key in set(listed) - set(refused) if key.split(" ")[0] in names)
+    new = sorted(set(refused) - listed)
+    gone = sorted(key for key in listed - set(refused) if key[0] in names)
     for key in new:
-        print(f"refused, but not listed: {key}: {refused[key]}")
+        print(f"refused, but not listed: {' '.join(key)}: {refused[key]}")
     for key in gone:
-        print(f"listed, but no longer refused: {key}")
+        print(f"listed, but no longer refused: {' '.join(key)}")
     if gone:
-        print(f"{len(gone)} lines of {REFUSED.relative_to(ROOT)} can be removed (--record)")
+        print(f"{len(gone)} entries of {REFUSED.relative_to(ROOT)} can be removed (--record)")
     passed = sum(counts[stage]["passed"] for stage in STAGES)
     print(f"{passed} passed, {broken + len(new) + len(gone)} failed")
     return 1 if broken or new or gone else 0
