@@ -269,7 +269,7 @@ static ck_conv *plan_conv(ck_conv *conv, const void *weights, const void *bias, 
     return NULL;
 }
 
-static ck_conv *plan_deconv(ck_conv *conv, const void *weights, const void *bias) {
+static ck_conv *plan_deconv(ck_conv *conv, const void *weights, const void *bias, const float *weight_scale) {
     if (!conv) return NULL;
     ck_conv_shape *s = &conv->shape;
     s->groups = 1;
@@ -304,7 +304,7 @@ static ck_conv *plan_deconv(ck_conv *conv, const void *weights, const void *bias
             }
         good = plan_phase(conv, phase, taps, n, weights);
     }
-    good = good && ck_conv_channels(conv, bias, NULL);
+    good = good && ck_conv_channels(conv, bias, weight_scale);
     free(taps);
     if (good) {
         plan_bands(conv);
@@ -328,11 +328,16 @@ ck_conv *ck_conv_hybrid_create(
     return plan_conv(start(CK_HYBRID, s, act, NULL), weights, bias, weight_scale);
 }
 ck_conv *ck_deconv_f32_create(const ck_conv_shape *s, const float *weights, const float *bias, ck_activation act) {
-    return plan_deconv(start(CK_FLOAT, s, act, NULL), weights, bias);
+    return plan_deconv(start(CK_FLOAT, s, act, NULL), weights, bias, NULL);
 }
 ck_conv *ck_deconv_i8_create(
     const ck_conv_shape *s, const void *weights, const int32_t *bias, const ck_quantization *quantization) {
-    return plan_deconv(start(CK_INTEGER, s, no_activation, quantization), weights, bias);
+    return plan_deconv(start(CK_INTEGER, s, no_activation, quantization), weights, bias, NULL);
+}
+
+ck_conv *ck_deconv_hybrid_create(
+    const ck_conv_shape *s, const int8_t *weights, const float *weight_scale, const float *bias, ck_activation act) {
+    return plan_deconv(start(CK_HYBRID, s, act, NULL), weights, bias, weight_scale);
 }
 
 /// A product whose right operand is packed at run time.

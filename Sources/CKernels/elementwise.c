@@ -74,3 +74,14 @@ void ck_prelu_f32(const float *slopes, int64_t channels, const float *in, float 
     const ck_rows *rows = ck_current_rows();
     for (int64_t i = 0; i + channels <= n; i += channels) rows->prelu_f32(slopes, in + i, out + i, channels);
 }
+
+void ck_range_f32(const float *in, int64_t n, float *lowest, float *highest) {
+    const ck_rows *rows = ck_current_rows();
+    *lowest = rows->lowest_f32(in, n);
+    *highest = rows->highest_f32(in, n);
+}
+
+void ck_quantize_dynamic(
+    float inverse, float zero, float lowest, const float *in, int8_t *out, int64_t n) {
+    ck_current_rows()->quantize_dynamic(inverse, zero, lowest, in, out, n);
+}

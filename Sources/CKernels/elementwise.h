@@ -33,6 +33,7 @@ typedef struct {
     void (*blend_codes)(
         int32_t is_unsigned, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d,
         const int32_t *weights, uint8_t *out, int64_t n);
+    void (*quantize_dynamic)(float inverse, float zero, float lowest, const float *in, int8_t *out, int64_t n);
 } ck_rows;
 
 extern const ck_rows ck_rows_portable;

@@ -224,6 +224,19 @@ FUNCTION static void quantize_u8(
     }
 }
 
+FUNCTION static void quantize_dynamic(
+    float inverse, float zero, float lowest, const float *in, int8_t *out, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        float x = zero + in[i] * inverse;
+        x = x == x ? x : zero;
+        float whole = __builtin_elementwise_trunc(x), rest = x - whole;
+        whole += rest >= 0.5f ? 1.0f : (rest <= -0.5f ? -1.0f : 0.0f);
+        whole = whole > lowest ? whole : lowest;
+        whole = whole < 127.0f ? whole : 127.0f;
+        out[i] = (int8_t)(int32_t)whole;
+    }
+}
+
 FUNCTION static void prelu_f32(const float *slopes, const float *in, float *out, int64_t n) {
     for (int64_t i = 0; i < n; i++) out[i] = in[i] >= 0.0f ? in[i] : in[i] * slopes[i];
 }
@@ -284,8 +297,14 @@ FUNCTION static float highest_f32(const float *in, int64_t n) {
     return best;
 }
 FUNCTION static float lowest_f32(const float *in, int64_t n) {
+    float lane[LANES];
+    for (int j = 0; j < LANES; j++) lane[j] = INFINITY;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] = in[i + j] < lane[j] ? in[i + j] : lane[j];
+    for (int j = 0; i < n; i++, j++) lane[j] = in[i] < lane[j] ? in[i] : lane[j];
     float best = INFINITY;
-    for (int64_t i = 0; i < n; i++) best = in[i] < best ? in[i] : best;
+    for (int j = 0; j < LANES; j++) best = lane[j] < best ? lane[j] : best;
     return best;
 }
 FUNCTION static float exp_f32(const float *in, float *out, float highest, float beta, int64_t n) {
@@ -325,5 +344,5 @@ FUNCTION static void lookup_u8(const uint8_t *table, const uint8_t *in, uint8_t 
 const ck_rows ROWS = {
     binary_f32, binary_codes, unary_f32,  lookup_u8, quantize_u8, prelu_f32, max_f32,    min_f32,   sum_f32, finish_f32,
     max_u8,     max_i8,       sum_u8,     sum_i8,    total_f32,   highest_f32, lowest_f32, exp_f32, scale_f32, blend_f32,
-    blend_codes,
+    blend_codes, quantize_dynamic,
 };

@@ -25,7 +25,7 @@ final class PackedConvolution {
 }
 
 extension FastKernels {
-    static func convolution(_ op: Conv2D, _ site: KernelSite) -> Step? {
+    static func convolution(_ op: Conv2D, _ site: KernelSite) -> [Step]? {
         guard let input = site.input(0), let weights = site.input(1), let output = site.outputs.first else {
             return nil
         }
@@ -45,11 +45,15 @@ extension FastKernels {
                     shape, input, transposedTaps(tensor, into: moved, taps: kernelH * kernelW, channels: groups),
                     scales: tensor.type.quantization, site.input(2), output, op.activation)?
                     .step(input: input, output: output, cost: cost)
-            }
+            }.map { [$0] }
         }
-        return weights.constant.flatMap {
-            packed(shape, input, $0, scales: $0.type.quantization, site.input(2), output, op.activation)
-        }?.step(input: input, output: output, cost: cost)
+        guard let tensor = weights.constant else { return nil }
+        if input.type.elementType == .float32, tensor.elementType == .int8 {
+            return hybrid(
+                shape, input, tensor, site.input(2), output, op.activation, transposed: false, cost: cost)
+        }
+        return packed(shape, input, tensor, scales: tensor.type.quantization, site.input(2), output, op.activation)
+            .map { [$0.step(input: input, output: output, cost: cost)] }
     }
 
     static func depthwise(_ op: DepthwiseConv2D, _ site: KernelSite) -> Step? {
@@ -65,7 +69,7 @@ extension FastKernels {
             .step(input: input, output: output, cost: output.count * taps)
     }
 
-    static func transposed(_ op: TransposeConv, _ site: KernelSite) -> Step? {
+    static func transposed(_ op: TransposeConv, _ site: KernelSite) -> [Step]? {
         guard let weights = site.input(1)?.constant, let input = site.input(2), let output = site.outputs.first,
             var shape = convolutionShape(
                 input: input, output: output, weights.shape[1], weights.shape[2], op.stride, Extent2D(1), op.padding)
@@ -79,9 +83,14 @@ extension FastKernels {
                 output: output.shape[2], input: input.shape[2], window: weights.shape[2], stride: op.stride.width,
                 padding: op.padding))
         let cost = input.count * weights.shape[1] * weights.shape[2] * output.shape[3]
+        if input.type.elementType == .float32, weights.elementType == .int8 {
+            return hybrid(
+                shape, input, weights, site.input(3), output, op.activation, transposed: true, cost: cost)
+        }
         return packed(
             shape, input, weights, scales: weights.type.quantization, site.input(3), output, op.activation,
-            transposed: true)?.step(input: input, output: output, cost: cost)
+            transposed: true
+        ).map { [$0.step(input: input, output: output, cost: cost)] }
     }
 
     /// Sizes as the kernels take them; nil when a product of them could overflow 32 bits.

@@ -76,9 +76,9 @@ enum FastKernels {
         guard site.outputs.allSatisfy({ $0.count > 0 }), site.inputs.allSatisfy({ $0.map { $0.count > 0 } ?? true })
         else { return nil }
         switch site.op {
-        case .conv2D(let op): return convolution(op, site).map { [$0] }
+        case .conv2D(let op): return convolution(op, site)
         case .depthwiseConv2D(let op): return depthwise(op, site).map { [$0] }
-        case .transposeConv(let op): return transposed(op, site).map { [$0] }
+        case .transposeConv(let op): return transposed(op, site)
         case .fullyConnected(let op): return fullyConnected(op, site).map { [$0] }
         case .batchMatMul(let op): return batchMatMul(op, site)
         case .binary(let op): return binary(op, site).map { [$0] }

@@ -66,6 +66,9 @@ ck_conv *ck_deconv_i8_create(
 ck_conv *ck_conv_hybrid_create(
     const ck_conv_shape *shape, const int8_t *weights, const float *weight_scale, const float *bias,
     ck_activation act);
+ck_conv *ck_deconv_hybrid_create(
+    const ck_conv_shape *shape, const int8_t *weights, const float *weight_scale, const float *bias,
+    ck_activation act);
 void ck_conv_free(ck_conv *conv);
 
 /// The unit of work: rows are cut freely between threads.
@@ -147,6 +150,11 @@ void ck_lookup_u8(const uint8_t table[256], const uint8_t *in, uint8_t *out, int
 void ck_lookup_f32(const float table[256], const uint8_t *in, float *out, int64_t n);
 /// out = clamp(round(in / scale) + zero), halves away from zero, saturating, NaN as the lowest code.
 void ck_quantize_u8(float scale, int32_t zero, int32_t is_unsigned, const float *in, uint8_t *out, int64_t n);
+/// Smallest and largest of n > 0 numbers.
+void ck_range_f32(const float *in, int64_t n, float *lowest, float *highest);
+/// out = clamp(round(zero + in * inverse), lowest, 127), halves away from zero.
+void ck_quantize_dynamic(
+    float inverse, float zero, float lowest, const float *in, int8_t *out, int64_t n);
 /// Slopes repeat every `channels` elements; n is a multiple of `channels`.
 void ck_prelu_f32(const float *slopes, int64_t channels, const float *in, float *out, int64_t n);
 
