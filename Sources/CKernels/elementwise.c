@@ -15,42 +15,76 @@ int64_t ck_broadcast_rows(const ck_broadcast *s) {
     return rows;
 }
 
-/// Offsets of both operands at the start of a row.
-static void row_offsets(const ck_broadcast *s, int64_t row, int64_t *a, int64_t *b) {
-    *a = *b = 0;
+/// Where a row starts in both operands; moves from row to row without divisions.
+typedef struct {
+    int64_t index[CK_MAX_RANK], a, b;
+} cursor;
+
+static cursor cursor_at(const ck_broadcast *s, int64_t row) {
+    cursor c = {{0}, 0, 0};
     for (int32_t d = s->rank - 2; d >= 0; d--) {
-        int64_t i = row % s->extent[d];
+        c.index[d] = row % s->extent[d];
         row /= s->extent[d];
-        *a += i * s->stride_a[d];
-        *b += i * s->stride_b[d];
+        c.a += c.index[d] * s->stride_a[d];
+        c.b += c.index[d] * s->stride_b[d];
+    }
+    return c;
+}
+
+static void advance(const ck_broadcast *s, cursor *c) {
+    for (int32_t d = s->rank - 2; d >= 0; d--) {
+        c->a += s->stride_a[d];
+        c->b += s->stride_b[d];
+        if (++c->index[d] < s->extent[d]) return;
+        c->a -= s->extent[d] * s->stride_a[d];
+        c->b -= s->extent[d] * s->stride_b[d];
+        c->index[d] = 0;
     }
 }
 
 static int64_t row_length(const ck_broadcast *s) { return s->rank > 0 ? s->extent[s->rank - 1] : 1; }
+static int64_t step_of(const ck_broadcast *s, const int64_t *stride) { return s->rank > 0 ? stride[s->rank - 1] : 0; }
 
 void ck_binary_f32(
     int32_t kind, const ck_broadcast *s, const float *a, const float *b, float *out, float lowest, float highest,
     int64_t row_begin, int64_t row_end) {
     const ck_rows *rows = ck_current_rows();
-    int64_t n = row_length(s), offset_a, offset_b;
-    int64_t step_a = s->rank > 0 ? s->stride_a[s->rank - 1] : 0, step_b = s->rank > 0 ? s->stride_b[s->rank - 1] : 0;
-    for (int64_t row = row_begin; row < row_end; row++) {
-        row_offsets(s, row, &offset_a, &offset_b);
-        rows->binary_f32(kind, a + offset_a, step_a, b + offset_b, step_b, out + row * n, n, lowest, highest);
-    }
+    int64_t n = row_length(s), step_a = step_of(s, s->stride_a), step_b = step_of(s, s->stride_b);
+    cursor c = cursor_at(s, row_begin);
+    for (int64_t row = row_begin; row < row_end; row++, advance(s, &c))
+        rows->binary_f32(kind, a + c.a, step_a, b + c.b, step_b, out + row * n, n, lowest, highest);
+}
+
+void ck_binary_i32(
+    int32_t kind, const ck_broadcast *s, const int32_t *a, const int32_t *b, int32_t *out, int64_t row_begin,
+    int64_t row_end) {
+    const ck_rows *rows = ck_current_rows();
+    int64_t n = row_length(s), step_a = step_of(s, s->stride_a), step_b = step_of(s, s->stride_b);
+    cursor c = cursor_at(s, row_begin);
+    for (int64_t row = row_begin; row < row_end; row++, advance(s, &c))
+        rows->binary_i32(kind, a + c.a, step_a, b + c.b, step_b, out + row * n, n);
 }
 
 void ck_binary_codes(
     int32_t kind, int32_t code, const ck_broadcast *s, const void *a, const void *b, void *out,
     const ck_binary_quantization *q, int64_t row_begin, int64_t row_end) {
     const ck_rows *rows = ck_current_rows();
-    int64_t n = row_length(s), size = code == CK_CODE_INT16 ? 2 : 1, offset_a, offset_b;
-    int64_t step_a = s->rank > 0 ? s->stride_a[s->rank - 1] : 0, step_b = s->rank > 0 ? s->stride_b[s->rank - 1] : 0;
-    for (int64_t row = row_begin; row < row_end; row++) {
-        row_offsets(s, row, &offset_a, &offset_b);
+    int64_t n = row_length(s), step_a = step_of(s, s->stride_a), step_b = step_of(s, s->stride_b);
+    cursor c = cursor_at(s, row_begin);
+    for (int64_t row = row_begin; row < row_end; row++, advance(s, &c))
         rows->binary_codes(
-            kind, code, (const uint8_t *)a + offset_a * size, step_a, (const uint8_t *)b + offset_b * size, step_b,
-            (uint8_t *)out + row * n * size, n, q);
+            kind, code, (const uint8_t *)a + c.a, step_a, (const uint8_t *)b + c.b, step_b, (uint8_t *)out + row * n,
+            n, q);
+}
+
+void ck_cast(int32_t kind, const void *in, void *out, int64_t n) {
+    const ck_rows *rows = ck_current_rows();
+    switch (kind) {
+    case CK_F32_TO_I32: rows->cast_f32_to_i32(in, out, n); break;
+    case CK_I32_TO_F32: rows->cast_i32_to_f32(in, out, n); break;
+    case CK_I32_TO_I64: rows->cast_i32_to_i64(in, out, n); break;
+    case CK_I64_TO_I32: rows->cast_i64_to_i32(in, out, n); break;
+    case CK_I64_TO_F32: rows->cast_i64_to_f32(in, out, n); break;
     }
 }
 

@@ -34,6 +34,14 @@ typedef struct {
         int32_t is_unsigned, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d,
         const int32_t *weights, uint8_t *out, int64_t n);
     void (*quantize_dynamic)(float inverse, float zero, float lowest, const float *in, int8_t *out, int64_t n);
+    void (*binary_i32)(
+        int32_t kind, const int32_t *a, int64_t step_a, const int32_t *b, int64_t step_b, int32_t *out, int64_t n);
+    void (*sum_rows_f32)(const float *in, float *out, int64_t count, int64_t rows);
+    void (*cast_f32_to_i32)(const float *in, int32_t *out, int64_t n);
+    void (*cast_i32_to_f32)(const int32_t *in, float *out, int64_t n);
+    void (*cast_i32_to_i64)(const int32_t *in, int64_t *out, int64_t n);
+    void (*cast_i64_to_i32)(const int64_t *in, int32_t *out, int64_t n);
+    void (*cast_i64_to_f32)(const int64_t *in, float *out, int64_t n);
 } ck_rows;
 
 extern const ck_rows ck_rows_portable;

@@ -1,6 +1,13 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "elementwise.h"
+
+#define BINARY_CODES
+#define CODES_INLINE static inline __attribute__((always_inline, target("avx2")))
+#include "codes_avx2.h"
 
 #define LOOKUP
 /// 32 lookups at a time: sixteen 16-byte shuffles, each kept where the high nibble picks it.

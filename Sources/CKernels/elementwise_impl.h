@@ -169,10 +169,61 @@ FUNCTION static void binary_f32(
 }
 #undef BINARY
 
+#define BINARY(EXPRESSION)                                                                                            \
+    for (int64_t i = 0; i < n; i++) {                                                                                \
+        int32_t x = a[step_a ? i : 0], y = b[step_b ? i : 0];                                                        \
+        out[i] = (EXPRESSION);                                                                                       \
+    }                                                                                                                \
+    break
+#define WRAPPED(OPERATION) (int32_t)((uint32_t)x OPERATION (uint32_t)y)
+
+INLINE void binary_i32_steps(
+    int32_t kind, const int32_t *a, const int step_a, const int32_t *b, const int step_b, int32_t *out, int64_t n) {
+    switch (kind) {
+    case CK_ADD: BINARY(WRAPPED(+));
+    case CK_SUB: BINARY(WRAPPED(-));
+    case CK_MUL: BINARY(WRAPPED(*));
+    case CK_MAXIMUM: BINARY(x > y ? x : y);
+    case CK_MINIMUM: BINARY(x < y ? x : y);
+    }
+}
+#undef BINARY
+#undef WRAPPED
+
+FUNCTION static void binary_i32(
+    int32_t kind, const int32_t *a, int64_t step_a, const int32_t *b, int64_t step_b, int32_t *out, int64_t n) {
+    if (step_a && step_b) binary_i32_steps(kind, a, 1, b, 1, out, n);
+    else if (step_a) binary_i32_steps(kind, a, 1, b, 0, out, n);
+    else if (step_b) binary_i32_steps(kind, a, 0, b, 1, out, n);
+    else binary_i32_steps(kind, a, 0, b, 0, out, n);
+}
+
+FUNCTION static void cast_f32_to_i32(const float *in, int32_t *out, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        float x = in[i] == in[i] ? in[i] : 0.0f;
+        float inside = x > -2147483648.0f ? x : -2147483648.0f;
+        inside = inside < 2147483520.0f ? inside : 2147483520.0f;
+        out[i] = x >= 2147483648.0f ? INT32_MAX : (int32_t)inside;
+    }
+}
+FUNCTION static void cast_i32_to_f32(const int32_t *in, float *out, int64_t n) {
+    for (int64_t i = 0; i < n; i++) out[i] = (float)in[i];
+}
+FUNCTION static void cast_i32_to_i64(const int32_t *in, int64_t *out, int64_t n) {
+    for (int64_t i = 0; i < n; i++) out[i] = in[i];
+}
+FUNCTION static void cast_i64_to_i32(const int64_t *in, int32_t *out, int64_t n) {
+    for (int64_t i = 0; i < n; i++) out[i] = (int32_t)in[i];
+}
+FUNCTION static void cast_i64_to_f32(const int64_t *in, float *out, int64_t n) {
+    for (int64_t i = 0; i < n; i++) out[i] = (float)in[i];
+}
+
 INLINE int32_t rescale_shift(int32_t x, int32_t multiplier, int32_t shift) {
     return ck_rescale(x, multiplier, shift > 0 ? shift : 0, shift > 0 ? 0 : -shift);
 }
 
+#ifndef BINARY_CODES
 #define CODES(TYPE)                                                                                                   \
     {                                                                                                                \
         const TYPE *pa = a, *pb = b;                                                                                 \
@@ -207,10 +258,10 @@ FUNCTION static void binary_codes(
     switch (code) {
     case CK_CODE_INT8: CODES(int8_t)
     case CK_CODE_UINT8: CODES(uint8_t)
-    case CK_CODE_INT16: CODES(int16_t)
     }
 }
 #undef CODES
+#endif
 
 FUNCTION static void quantize_u8(
     float scale, int32_t zero, int32_t is_unsigned, const float *in, uint8_t *out, int64_t n) {
@@ -285,6 +336,18 @@ FUNCTION static float total_f32(const float *in, int64_t n) {
     }
     return total;
 }
+/// Sums of rows that are too short for many lanes.
+FUNCTION static void sum_rows_f32(const float *in, float *restrict out, int64_t count, int64_t rows) {
+    for (int64_t r = 0; r < rows; r++, in += count) {
+        float lane[8] = {0};
+        int64_t i = 0;
+        for (; i + 8 <= count; i += 8)
+            for (int j = 0; j < 8; j++) lane[j] += in[i + j];
+        for (int j = 0; i < count; i++, j++) lane[j] += in[i];
+        for (int j = 0; j < 4; j++) lane[j] += lane[j + 4];
+        out[r] = (lane[0] + lane[2]) + (lane[1] + lane[3]);
+    }
+}
 FUNCTION static float highest_f32(const float *in, int64_t n) {
     float lane[LANES];
     for (int j = 0; j < LANES; j++) lane[j] = -INFINITY;
@@ -344,5 +407,6 @@ FUNCTION static void lookup_u8(const uint8_t *table, const uint8_t *in, uint8_t 
 const ck_rows ROWS = {
     binary_f32, binary_codes, unary_f32,  lookup_u8, quantize_u8, prelu_f32, max_f32,    min_f32,   sum_f32, finish_f32,
     max_u8,     max_i8,       sum_u8,     sum_i8,    total_f32,   highest_f32, lowest_f32, exp_f32, scale_f32, blend_f32,
-    blend_codes, quantize_dynamic,
+    blend_codes, quantize_dynamic, binary_i32, sum_rows_f32, cast_f32_to_i32, cast_i32_to_f32, cast_i32_to_i64,
+    cast_i64_to_i32, cast_i64_to_f32,
 };

@@ -9,6 +9,12 @@ void ck_reduce_f32(
     int32_t kind, const float *in, float *out, int64_t count, int64_t inner, int64_t outer_begin, int64_t outer_end) {
     const ck_rows *rows = ck_current_rows();
     float divisor = kind == CK_REDUCE_MEAN ? (float)count : 1;
+    if (inner == 1 && count <= 256 && (kind == CK_REDUCE_SUM || kind == CK_REDUCE_MEAN)) {
+        rows->sum_rows_f32(in + outer_begin * count, out + outer_begin, count, outer_end - outer_begin);
+        if (kind == CK_REDUCE_MEAN)
+            for (int64_t o = outer_begin; o < outer_end; o++) out[o] /= divisor;
+        return;
+    }
     for (int64_t o = outer_begin; o < outer_end; o++) {
         const float *from = in + o * count * inner;
         float *to = out + o * inner;

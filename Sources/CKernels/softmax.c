@@ -1,6 +1,8 @@
 #include "include/CKernels.h"
 #include "fixedpoint.h"
 
+#include <string.h>
+
 // Softmax of 8-bit codes in the fixed-point arithmetic of the TFLite reference kernel (gemmlowp).
 
 static int32_t saturating_shift_left(int32_t x, int32_t bits) {
@@ -73,23 +75,15 @@ void ck_softmax_codes(
         uint32_t shifted = zeros > 31 ? 0 : (uint32_t)sum << zeros;
         int32_t factor = reciprocal_of_one_plus((int32_t)(shifted - ((uint32_t)1 << 31)));
         int32_t exponent = 12 - zeros + 31 - 8;
+        // Results by difference fall to 0 and stay there.
         uint8_t table[256];
-        int32_t known = depth > 256 ? 256 : 0;
-        if (known)
+        memset(table, flip, sizeof table);
+        if (exponent >= 0 && exponent <= 31)
             for (int32_t d = 0; d < 256; d++) {
-                int32_t x = exponent >= 0 && exponent <= 31
-                    ? ck_rounding_shift(ck_high_mul(factor, exponential[d]), exponent) : 0;
-                table[d] = (uint8_t)(ck_clamp(x, 0, 255) ^ flip);
+                int32_t x = ck_rounding_shift(ck_high_mul(factor, exponential[d]), exponent);
+                if (x <= 0) break;
+                table[d] = (uint8_t)((x < 255 ? x : 255) ^ flip);
             }
-        for (int64_t i = 0; i < depth; i++) {
-            int32_t d = largest - (from[i] ^ flip);
-            if (known) {
-                to[i] = table[d];
-            } else {
-                int32_t x = exponent >= 0 && exponent <= 31
-                    ? ck_rounding_shift(ck_high_mul(factor, exponential[d]), exponent) : 0;
-                to[i] = (uint8_t)(ck_clamp(x, 0, 255) ^ flip);
-            }
-        }
+        for (int64_t i = 0; i < depth; i++) to[i] = table[largest - (from[i] ^ flip)];
     }
 }

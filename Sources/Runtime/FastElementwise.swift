@@ -20,6 +20,16 @@ extension FastKernels {
                     output.elements(Float.self) + offset.out, lowest, highest, begin, end)
             }
         }
+        if [a, b, output].allSatisfy({ $0.type.elementType == .int32 && $0.type.quantization == nil }) {
+            guard [.add, .sub, .mul, .maximum, .minimum].contains(op.kind), op.activation == .none else { return nil }
+            return rowStep(shape: shape, rows: rows, grain: grain, count: output.count, width: 1) {
+                shape, begin, end, offset in
+                var shape = shape
+                ck_binary_i32(
+                    kind, &shape, a.elements(Int32.self) + offset.a, b.elements(Int32.self) + offset.b,
+                    output.elements(Int32.self) + offset.out, begin, end)
+            }
+        }
         guard op.kind == .add || op.kind == .sub || op.kind == .mul,
             a.type.elementType == b.type.elementType, a.type.elementType == output.type.elementType,
             Requantization.isCode(a.type), Requantization.isCode(b.type), Requantization.isCode(output.type),
@@ -209,6 +219,27 @@ extension FastKernels {
                     input.elements(UInt8.self) + range.lowerBound, output.elements(UInt8.self) + range.lowerBound,
                     Int64(range.count))
             }
+        }
+    }
+
+    static func cast(_ site: KernelSite) -> Step? {
+        guard let input = site.input(0), let output = site.outputs.first, input.type.quantization == nil,
+            output.type.quantization == nil
+        else { return nil }
+        let kind: Int
+        switch (input.type.elementType, output.type.elementType) {
+        case (.float32, .int32): kind = CK_F32_TO_I32
+        case (.int32, .float32): kind = CK_I32_TO_F32
+        case (.int32, .int64): kind = CK_I32_TO_I64
+        case (.int64, .int32): kind = CK_I64_TO_I32
+        case (.int64, .float32): kind = CK_I64_TO_F32
+        default: return nil
+        }
+        let (sizeIn, sizeOut) = (input.type.elementType.byteCount, output.type.elementType.byteCount)
+        return Step(units: input.count, grain: 8192, cost: input.count) { range, _ in
+            ck_cast(
+                Int32(kind), input.address + range.lowerBound * sizeIn, output.address + range.lowerBound * sizeOut,
+                Int64(range.count))
         }
     }
 

@@ -28,8 +28,8 @@ extension FastKernels {
 
     /// Two steps: pack every right operand, then multiply.
     static func batchMatMul(_ op: BatchMatMul, _ site: KernelSite) -> [Step]? {
-        guard let left = site.input(0), let right = site.input(1), let output = site.outputs.first, !op.adjointLeft
-        else { return nil }
+        if op.adjointLeft { return transposedLeft(op, site) }
+        guard let left = site.input(0), let right = site.input(1), let output = site.outputs.first else { return nil }
         let (rows, depth, columns) = (left.shape[-2], left.shape[-1], output.shape[-1])
         guard productShape(rows: rows, depth: depth, columns: columns) != nil, output.count < 1 << 28 else {
             return nil
@@ -96,6 +96,34 @@ extension FastKernels {
             }
         }
         return [pack, multiply]
+    }
+
+    /// Transposes the left operand into memory of its own first.
+    private static func transposedLeft(_ op: BatchMatMul, _ site: KernelSite) -> [Step]? {
+        guard let left = site.input(0) else { return nil }
+        var dimensions = left.shape.dimensions
+        dimensions.swapAt(dimensions.count - 2, dimensions.count - 1)
+        let memory = OwnedMemory(byteCount: left.type.byteCount)
+        let moved = Site(type: left.type.with(shape: Shape(dimensions)), address: memory.address)
+        var order = Array(dimensions.indices)
+        order.swapAt(order.count - 2, order.count - 1)
+        let axes = Tensor(order.map { Int32($0) }, shape: [order.count])
+        let axesSite = Site(type: axes.type, address: memory.address, constant: axes)
+        var plain = op
+        plain.adjointLeft = false
+        var product = site
+        product.op = .batchMatMul(plain)
+        product.inputs[0] = moved
+        guard let move = movement(KernelSite(op: .transpose, inputs: [left, axesSite], outputs: [moved])),
+            let multiply = batchMatMul(plain, product)
+        else { return nil }
+        return (move + multiply).map { step in
+            var step = step
+            let body = step.body
+            // The steps keep the memory alive.
+            step.body = { range, scratch in withExtendedLifetime(memory) { body(range, scratch) } }
+            return step
+        }
     }
 
     /// For every element of `target` in row-major order, the index of the element of `shape` that broadcasts to it.

@@ -70,23 +70,35 @@ extension FastKernels {
 
     static func argument(_ op: ArgumentReduction, _ site: KernelSite) -> Step? {
         guard let input = site.input(0), let axes = site.input(1)?.integers, let output = site.outputs.first,
-            output.type.elementType == .int32, let (outer, count, inner) = blocks(input.shape, axes),
-            count < 1 << 31
+            output.type.elementType == .int32 || output.type.elementType == .int64,
+            let (outer, count, inner) = blocks(input.shape, axes), count < 1 << 31,
+            input.type.elementType == .float32 || Requantization.isCode(input.type)
         else { return nil }
         let maximum: Int32 = op.kind == .max ? 1 : 0
-        if input.type.elementType == .float32 {
-            return Step(units: outer, grain: max(1, 8192 / (count * inner)), cost: input.count) { range, _ in
-                ck_argument_f32(
-                    maximum, input.elements(Float.self), output.elements(Int32.self), Int64(count), Int64(inner),
-                    Int64(range.lowerBound), Int64(range.upperBound))
-            }
-        }
-        guard Requantization.isCode(input.type) else { return nil }
+        let isWide = output.type.elementType == .int64
+        let isFloat = input.type.elementType == .float32
         let isUnsigned: Int32 = input.type.elementType == .uint8 ? 1 : 0
-        return Step(units: outer, grain: max(1, 8192 / (count * inner)), cost: input.count) { range, _ in
-            ck_argument_codes(
-                maximum, isUnsigned, input.elements(UInt8.self), output.elements(Int32.self), Int64(count),
-                Int64(inner), Int64(range.lowerBound), Int64(range.upperBound))
+        // Wide results are found in scratch memory, one block of the outer axes at a time.
+        return Step(
+            units: outer, grain: max(1, 8192 / (count * inner)), cost: input.count, scratch: isWide ? inner * 4 : 0
+        ) { range, scratch in
+            func find(_ range: Range<Int>, _ results: UnsafeMutablePointer<Int32>) {
+                let (begin, end) = (Int64(range.lowerBound), Int64(range.upperBound))
+                if isFloat {
+                    ck_argument_f32(
+                        maximum, input.elements(Float.self), results, Int64(count), Int64(inner), begin, end)
+                } else {
+                    ck_argument_codes(
+                        maximum, isUnsigned, input.elements(UInt8.self), results, Int64(count), Int64(inner), begin,
+                        end)
+                }
+            }
+            guard isWide else { return find(range, output.elements(Int32.self)) }
+            let found = scratch.assumingMemoryBound(to: Int32.self)
+            for row in range {
+                find(row..<row + 1, found - row * inner)
+                for column in 0..<inner { output.elements(Int64.self)[row * inner + column] = Int64(found[column]) }
+            }
         }
     }
 

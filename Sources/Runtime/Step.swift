@@ -84,6 +84,7 @@ enum FastKernels {
         case .binary(let op): return binary(op, site).map { [$0] }
         case .unary, .leakyRelu, .gelu: return unary(site).map { [$0] }
         case .prelu: return prelu(site).map { [$0] }
+        case .cast: return cast(site).map { [$0] }
         case .quantize, .dequantize: return quantize(site).map { [$0] }
         case .averagePool2D(let op): return pool(op, average: true, site).map { [$0] }
         case .maxPool2D(let op): return pool(op, average: false, site).map { [$0] }

@@ -8,6 +8,7 @@ enum Family: String, CaseIterable, Sendable {
     case convolutionCodes, depthwiseCodes, transposedConvolutionCodes, fullyConnectedCodes, batchMatMulCodes
     case binary, binaryCodes, unary, unaryCodes, prelu, quantize
     case pool, poolCodes, bilinear, bilinearCodes, nearest
+    case cast, binaryIntegers, hybridConvolution
     case softmax, softmaxCodes, reduce, reduceCodes, argument, gather, movement, movementCodes
 }
 
@@ -25,8 +26,10 @@ extension Family {
         case .batchMatMul, .batchMatMulCodes: try batchMatMul(&r, codes: self == .batchMatMulCodes)
         case .binary, .binaryCodes: try binary(&r, codes: self == .binaryCodes)
         case .unary, .unaryCodes: try unary(&r, codes: self == .unaryCodes)
-        case .prelu:
-            try prelu(&r)
+        case .prelu: try prelu(&r)
+        case .cast: try cast(&r)
+        case .binaryIntegers: try binaryIntegers(&r)
+        case .hybridConvolution: try hybridConvolution(&r)
         case .quantize: try quantize(&r)
         case .pool, .poolCodes: try pool(&r, codes: self == .poolCodes)
         case .bilinear, .bilinearCodes, .nearest: try resize(&r)
@@ -131,9 +134,10 @@ extension Family {
         let adjoint = r.chance(2)
         let outer = r.pick([[], [1], [3], [2, 3], [2, 1]])
         let outerRight = r.chance(2) ? outer : outer.map { r.chance(2) ? $0 : 1 }
-        let left = Shape(outer + [rows, depth])
+        let adjointLeft = r.chance(3)
+        let left = Shape(outer + (adjointLeft ? [depth, rows] : [rows, depth]))
         let right = Shape(outerRight + (adjoint ? [columns, depth] : [depth, columns]))
-        let op = Operator.batchMatMul(BatchMatMul(adjointRight: adjoint))
+        let op = Operator.batchMatMul(BatchMatMul(adjointLeft: adjointLeft, adjointRight: adjoint))
         if codes {
             return try .make(
                 op, [r.codes(left, .int8, r.parameters(.int8)), r.codes(right, .int8, r.parameters(.int8))],
@@ -196,6 +200,58 @@ extension Family {
     private func prelu(_ r: inout RandomSource) throws -> RandomCase {
         let shape: Shape = [1, r.integer(1...6), r.integer(1...6), r.integer(1...20)]
         return try .make(.prelu, [r.floats(shape), r.floats([1, 1, shape[3]])], constants: [1])
+    }
+
+    private func cast(_ r: inout RandomSource) throws -> RandomCase {
+        let shape: Shape = [r.integer(1...200)]
+        let integers = (0..<shape.elementCount).map { _ in
+            r.chance(4) ? r.pick([Int(Int32.max), Int(Int32.min), 0, 16_777_217]) : r.integer(-90_000...90_000)
+        }
+        switch r.integer(0...4) {
+        case 0:
+            let special: [Float] = [.nan, .infinity, -.infinity, 3e9, -3e9, 2_147_483_648, 2_147_483_520, -0.9]
+            let values = integers.map { r.chance(4) ? r.pick(special) : Float($0) / 7 }
+            return try .make(.cast(to: .int32), [Tensor(values, shape: shape)], constants: [])
+        case 1: return try .make(.cast(to: .float32), [Tensor(integers.map { Int32($0) }, shape: shape)], constants: [])
+        case 2: return try .make(.cast(to: .int64), [Tensor(integers.map { Int32($0) }, shape: shape)], constants: [])
+        case 3:
+            return try .make(
+                .cast(to: .int32), [Tensor(integers.map { Int64($0) &* 3_000_001 }, shape: shape)], constants: [])
+        default:
+            return try .make(
+                .cast(to: .float32), [Tensor(integers.map { Int64($0) &* 3_000_001 }, shape: shape)], constants: [])
+        }
+    }
+
+    private func binaryIntegers(_ r: inout RandomSource) throws -> RandomCase {
+        let shape = shape(&r)
+        func tensor(_ shape: Shape) -> Tensor {
+            Tensor(
+                (0..<shape.elementCount).map { _ in
+                    Int32(r.chance(5) ? r.pick([Int(Int32.max), Int(Int32.min)]) : r.integer(-70_000...70_000))
+                }, shape: shape)
+        }
+        let kind = r.pick([Binary.Kind.add, .sub, .mul, .maximum, .minimum])
+        return try .make(.binary(Binary(kind)), [tensor(shape), tensor(r.chance(2) ? [] : shape)], constants: [1])
+    }
+
+    private func hybridConvolution(_ r: inout RandomSource) throws -> RandomCase {
+        let window = Extent2D(height: r.integer(1...3), width: r.integer(1...3))
+        let stride = Extent2D(r.integer(1...2))
+        let (channels, results) = (r.integer(1...20), r.integer(1...20))
+        let input = r.floats([r.integer(1...2), 3 + r.integer(0...6), 3 + r.integer(0...6), channels])
+        let kernel = weights(&r, [results, window.height, window.width, channels], axis: 0)
+        let bias = r.floats([results])
+        guard r.chance(3) else {
+            let op = Conv2D(stride: stride, padding: r.chance(2) ? .same : .valid)
+            return try .make(.conv2D(op), [input, kernel, bias], constants: [1, 2])
+        }
+        let output = [
+            input.shape[0], input.shape[1] * stride.height, input.shape[2] * stride.width, results,
+        ].map { Int32($0) }
+        return try .make(
+            .transposeConv(TransposeConv(stride: stride, padding: .same)),
+            [Tensor(output, shape: [4]), kernel, input, bias], constants: [0, 1, 3])
     }
 
     private func quantize(_ r: inout RandomSource) throws -> RandomCase {
@@ -276,7 +332,7 @@ extension Family {
     private func argument(_ r: inout RandomSource) throws -> RandomCase {
         let shape = shape(&r, rank: 2...4)
         let axis = Tensor([Int32(r.integer(0...shape.rank - 1))], shape: [])
-        let op = Operator.argument(ArgumentReduction(r.chance(2) ? .max : .min, outputType: .int32))
+        let op = Operator.argument(ArgumentReduction(r.chance(2) ? .max : .min, outputType: r.pick([.int32, .int64])))
         let input = r.chance(2) ? r.floats(shape) : r.codes(shape, .int8, r.parameters(.int8))
         return try .make(op, [input, axis], constants: [1])
     }

@@ -126,7 +126,12 @@ void ck_binary_f32(
     int32_t kind, const ck_broadcast *shape, const float *a, const float *b, float *out, float lowest, float highest,
     int64_t row_begin, int64_t row_end);
 
-/// 8 and 16-bit addition and subtraction:
+/// Wrapping int32 arithmetic: ADD, SUB, MUL, MAXIMUM, MINIMUM.
+void ck_binary_i32(
+    int32_t kind, const ck_broadcast *shape, const int32_t *a, const int32_t *b, int32_t *out, int64_t row_begin,
+    int64_t row_end);
+
+/// 8-bit addition and subtraction:
 /// out = rescale((a - a_zero) << left, a_*) +- rescale((b - b_zero) << left, b_*) rescaled by out_* plus out_zero.
 /// Multiplication uses `out_*` alone. Shifts are right shifts when negative.
 typedef struct {
@@ -134,7 +139,7 @@ typedef struct {
     int32_t a_multiplier, a_shift, b_multiplier, b_shift, out_multiplier, out_shift;
     int32_t lowest, highest;
 } ck_binary_quantization;
-enum { CK_CODE_INT8, CK_CODE_UINT8, CK_CODE_INT16 };
+enum { CK_CODE_INT8, CK_CODE_UINT8 };
 void ck_binary_codes(
     int32_t kind, int32_t code, const ck_broadcast *shape, const void *a, const void *b, void *out,
     const ck_binary_quantization *q, int64_t row_begin, int64_t row_end);
@@ -150,6 +155,9 @@ void ck_lookup_u8(const uint8_t table[256], const uint8_t *in, uint8_t *out, int
 void ck_lookup_f32(const float table[256], const uint8_t *in, float *out, int64_t n);
 /// out = clamp(round(in / scale) + zero), halves away from zero, saturating, NaN as the lowest code.
 void ck_quantize_u8(float scale, int32_t zero, int32_t is_unsigned, const float *in, uint8_t *out, int64_t n);
+/// Conversions; floats truncate and saturate, NaN becomes 0, wide integers keep their low bits.
+enum { CK_F32_TO_I32, CK_I32_TO_F32, CK_I32_TO_I64, CK_I64_TO_I32, CK_I64_TO_F32 };
+void ck_cast(int32_t kind, const void *in, void *out, int64_t n);
 /// Smallest and largest of n > 0 numbers.
 void ck_range_f32(const float *in, int64_t n, float *lowest, float *highest);
 /// out = clamp(round(zero + in * inverse), lowest, 127), halves away from zero.
