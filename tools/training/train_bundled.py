@@ -29,6 +29,7 @@ COARSE_SHARE = 0.45
 PEAK_RATE = 2e-3
 WARM_UP = 0.03
 VALIDATION_SCENES = 32
+SETTLING_BATCHES = 150
 
 
 def _render(job):
@@ -140,13 +141,36 @@ def train(arguments):
         running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
         if time.monotonic() - saved >= 60 or elapsed >= limit:
             error = validate(net, validation_data, fine)
-            state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed,
-                     "seed": arguments.seed, "scenes": arguments.scenes, "minutes": arguments.minutes}
-            torch.save(state, checkpoint.with_suffix(".tmp"))
-            os.replace(checkpoint.with_suffix(".tmp"), checkpoint)
+            save(checkpoint, net, optimiser, step, elapsed, arguments)
             saved = time.monotonic()
             print(f"{elapsed / 60:5.1f} min  step {step}  loss {running:.4f}  "
                   f"{'disparity' if fine else 'half-size disparity'} error {error:.3f} px", flush=True)
+    settle_normalisation(net, train_data, arguments.seed)
+    save(checkpoint, net, optimiser, step, elapsed, arguments)
+    print(f"normalisation settled: disparity error {validate(net, validation_data, True):.3f} px", flush=True)
+
+
+def save(checkpoint, net, optimiser, step, elapsed, arguments):
+    state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed,
+             "seed": arguments.seed, "scenes": arguments.scenes}
+    torch.save(state, checkpoint.with_suffix(".tmp"))
+    os.replace(checkpoint.with_suffix(".tmp"), checkpoint)
+
+
+@torch.no_grad()
+def settle_normalisation(net, data, seed):
+    """Replaces the running statistics, which follow the last few batches, by averages over SETTLING_BATCHES."""
+    norms = [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    net.train()
+    for batch in range(SETTLING_BATCHES):
+        stereo, _ = training_batch(data, np.random.default_rng([seed, 0, batch]))
+        net.raw(stereo)
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum
 
 
 def machine():
