@@ -66,6 +66,7 @@ public enum Converter {
         if options.precision != .keep, !source.isQuantized { try Pipeline.floatWeights.run(on: &source) }
         let graph = try canonical(source, keepLayout: options.keepLayout || model.format == .tflite)
         var result = Conversion(bytes: [], graph: graph, report: nil)
+        try checkPorts(of: graph, options)
         switch options.precision {
         case .keep, .float:
             if options.precision == .float, graph.isQuantized {
@@ -82,6 +83,25 @@ public enum Converter {
         }
         result.bytes = try export(result.graph, model, options)
         return result
+    }
+
+    /// Refuses element types at the ports that the conversion would not give them.
+    private static func checkPorts(of graph: Graph, _ options: ConversionOptions) throws(Diagnostic) {
+        let types = (graph.inputs + graph.outputs).map { graph.type(of: $0.value) }
+        let willQuantize = !graph.isQuantized && [.int8, .int16x8].contains(options.precision)
+        switch options.ports {
+        case .keep: return
+        case .float:
+            guard types.contains(where: { $0.quantization != nil && !$0.elementType.isFloat }) else { return }
+            throw Diagnostic(
+                .unsupported, at: "--io float", "the source's inputs and outputs are codes; they stay as they are",
+                suggestion: "--io keep")
+        case .int8:
+            if willQuantize || types.allSatisfy({ $0.elementType == .int8 }) { return }
+            throw Diagnostic(
+                .unsupported, at: "--io int8", "the inputs and outputs of this conversion are not int8",
+                suggestion: "--precision int8 of a float source, or --io keep")
+        }
     }
 
     private static func quantize(

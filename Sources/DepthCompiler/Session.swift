@@ -55,7 +55,8 @@ public struct Session: Sendable {
         let known = graph.inputs.map(\.sourceName).joined(separator: ", ")
         unused.subtract(model.consumedInputs)
         if let name = unused.sorted().first {
-            throw Diagnostic(.badData, at: "input \(name)", "the model has no such input", suggestion: "it has \(known)")
+            throw Diagnostic(
+                .badData, at: "input \(name)", "the model has no such input", suggestion: "it has \(known)")
         }
         guard rest.isEmpty else {
             throw Diagnostic(
