@@ -74,7 +74,7 @@ Files:
 To make all of it again, with the packages of `tools/training/requirements.txt`, from the repository's root:
 
 ```
-python tools/training/train_bundled.py --work WORK --minutes 30 --export golden/models/stereo_unet.onnx
+python tools/training/train_bundled.py --work WORK --minutes 20 --export golden/models/stereo_unet.onnx
 python tools/training/render_stereo.py --split calibration --count 16 -o golden/models/stereo_unet/calibration
 python tools/training/render_stereo.py --split test --count 4 --disparity -o golden/models/stereo_unet/test
 python tools/training/evaluate_bundled.py golden/models/stereo_unet.onnx --scenes {count} \\
@@ -91,8 +91,10 @@ def training_text(path):
     if not path:
         return "not recorded."
     t = json.loads(path.read_text())
-    return (f"{t['minutes']:.0f} minutes, {t['steps']:,} steps of {t['batch']} scenes, drawn from {t['scenes']:,} scenes "
-            f"of the split `train`, seed {t['seed']}, {t['threads']} threads of {t['machine']}, PyTorch {t['torch']}.")
+    note = "\n" + t["note"] if "note" in t else ""
+    return (f"{t['minutes']:.1f} minutes (processor time divided by threads), {t['steps']:,} steps of {t['batch']}\n"
+            f"scenes, drawn from {t['scenes']:,} scenes of the split `train`, seed {t['seed']}, {t['threads']} threads of "
+            f"{t['machine']}, PyTorch {t['torch']}.{note}")
 
 
 def main():

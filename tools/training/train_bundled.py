@@ -1,6 +1,6 @@
 """Trains the bundled stereo U-Net on rendered scenes and exports it to ONNX.
 
-    python train_bundled.py --work DIR --minutes 30 --export ../../golden/models/stereo_unet.onnx
+    python train_bundled.py --work DIR --minutes 20 --export ../../golden/models/stereo_unet.onnx
     python train_bundled.py --work DIR --export-only --export FILE.onnx    # from the newest checkpoint
 
 The scenes are rendered once into DIR. A checkpoint is written every minute; a stopped run continues from it. The
