@@ -1,3 +1,4 @@
+import Evaluation
 import GraphIR
 import ImageIO
 import Runtime
@@ -81,6 +82,6 @@ public struct Session: Sendable {
         zip(graph.outputs, try run(inputs(named: named, positional: positional))).map { ($0.sourceName, $1) }
     }
 
-    /// A port's name as a file name: slashes become underscores.
-    public static func fileName(_ port: String) -> String { port.replacing("/", with: "_") }
+    /// A port's name as a file name without extension; see `GoldenSet.stem(of:)`.
+    public static func fileName(_ port: String) -> String { GoldenSet.stem(of: port) }
 }

@@ -81,9 +81,17 @@ public struct GoldenSet: Sendable {
         self.info = info
     }
 
-    /// The file name of a tensor: slashes become `_`.
-    public static func fileName(of tensor: String) -> String {
-        tensor.replacing("/", with: "_") + ".npy"
+    /// The file name of a tensor: its ``stem(of:)`` and `.npy`.
+    public static func fileName(of tensor: String) -> String { stem(of: tensor) + ".npy" }
+
+    /// A tensor's name as part of a file name: slashes become `_`, and the end of what file systems find too long (more
+    /// than 240 bytes) becomes a checksum (FNV-1a).
+    public static func stem(of tensor: String) -> String {
+        let name = tensor.replacing("/", with: "_")
+        guard name.utf8.count > 240 else { return name }
+        let checksum = name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        let start = String(decoding: name.utf8.prefix(220), as: UTF8.self)
+        return "\(start)_\(String(checksum, radix: 16))"
     }
 
     /// The inputs of `sample`, by tensor name.
