@@ -35,7 +35,7 @@ extension Pipeline {
         return Pipeline(steps: [
             .repeated(clean),
             .repeated(clean + rounding + fusions + [.layout(keepLayout: options.keepLayout)]),
-            .repeated(clean + [.ranks]),
+            .repeated(clean + [.memoryOrder, .ranks]),
         ])
     }
 

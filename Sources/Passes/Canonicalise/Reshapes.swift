@@ -3,18 +3,13 @@ import Operators
 import TensorCore
 
 extension Pass {
-    /// SQUEEZE, EXPAND_DIMS, and transposes and packs that leave the order in memory as it is, become RESHAPE; a RESHAPE
-    /// of a RESHAPE reads the first one's operand.
+    /// SQUEEZE, EXPAND_DIMS and PACK of one value become RESHAPE; a RESHAPE of a RESHAPE reads the first one's operand.
     package static let reshapes = Pass("reshapes") { graph, node, patch in
         guard node.outputs.count == 1, let source = node.inputs.first ?? nil else { return }
         let output = node.outputs[0]
         let shape = graph.type(of: output).shape
         switch node.op {
         case .squeeze, .expandDims: break
-        case .transpose:
-            guard let permutation = graph.permutation(of: node), !permutation.isIdentity,
-                permutation.keepsMemoryOrder(of: graph.type(of: source).shape)
-            else { return }
         case .pack(_, 1): break
         case .reshape:
             if let inner = graph.producer(of: source), inner.op == .reshape, let origin = inner.inputs[0] {
@@ -32,6 +27,18 @@ extension Pass {
             return
         default: return
         }
+        let target = patch.addVector(shape.dimensions, name: "\(graph[output].name)_shape")
+        try patch.replace(node, with: .reshape, [source, target], in: graph)
+    }
+
+    /// A TRANSPOSE that moves only axes of extent 1 becomes RESHAPE. Comes behind the choice of layout, for which it is a
+    /// transpose like any other.
+    package static let memoryOrder = Pass("memory-order") { graph, node, patch in
+        guard let permutation = graph.permutation(of: node), !permutation.isIdentity, let source = node.inputs[0],
+            permutation.keepsMemoryOrder(of: graph.type(of: source).shape)
+        else { return }
+        let output = node.outputs[0]
+        let shape = graph.type(of: output).shape
         let target = patch.addVector(shape.dimensions, name: "\(graph[output].name)_shape")
         try patch.replace(node, with: .reshape, [source, target], in: graph)
     }
