@@ -279,6 +279,10 @@ struct ImportSession {
             var value = try value(named: output.name, builder, &scope)
             let declared: ONNXElementType? = if case .tensor(let type, _) = output.kind { type } else { nil }
             let computed = builder.graph.type(of: value)
+            guard declared != .bfloat16 else {
+                throw Diagnostic(
+                    .unsupported, at: "output \(output.name)", "outputs of type bfloat16 are not supported")
+            }
             if let storage = declared?.storageType, declared?.isFloat == true, computed.elementType == .float32,
                 storage != .float32
             {

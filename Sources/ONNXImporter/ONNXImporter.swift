@@ -102,6 +102,10 @@ public enum ONNXImporter {
                 suggestion: "inline them when exporting the model")
         }
         guard let opset = model.opset else {
+            if let other = model.operatorSets.first {
+                throw Diagnostic(
+                    .unsupported, at: "opset", "models of the operator set \(other.domain) alone are not supported")
+            }
             throw Diagnostic(.badModel, at: "opset", "the model does not say which ONNX operator set it uses")
         }
         let isUnchanged = opset >= 1 && model.graph.nodes.allSatisfy { unchangedOperators.contains($0.operatorType) }
