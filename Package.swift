@@ -67,7 +67,7 @@ let package = Package(
         .testTarget(name: "QuantizationTests", dependencies: ["TensorCore", "Quantization"]),
         .testTarget(
             name: "PassesTests",
-            dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "Passes"]),
+            dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "ONNXImporter", "Passes"]),
         .testTarget(name: "RuntimeTests", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime"]),
         .testTarget(name: "ImageIOTests", dependencies: ["TensorCore", "ImageIO"], exclude: ["Goldens"]),
         .testTarget(name: "DepthCompilerTests", dependencies: ["DepthCompiler"]),

@@ -7,6 +7,9 @@ extension Pass {
     /// Results up to this size are folded whatever their operands are, in bytes.
     static let foldedSizeLimit = 4096
 
+    /// Convolutions and products with more multiply-accumulates than this are left to the runtime.
+    static let foldedWorkLimit = 1 << 26
+
     /// Computes nodes whose operands are all constant, unless that would make the file larger: the results together
     /// exceed the operands together and 4 KiB. Weights that are stored quantised or as float16 keep their form.
     package static let constantFolding = Pass("constant-folding") { graph, node, patch in
@@ -23,7 +26,10 @@ extension Pass {
         let results = graph.outputTypes(of: node)
         let operands = Set(node.inputs.compactMap { $0 }).reduce(0) { $0 + graph.type(of: $1).byteCount }
         let size = results.reduce(0) { $0 + $1.byteCount }
-        guard size <= max(operands, foldedSizeLimit) else { return }
+        guard size <= max(operands, foldedSizeLimit),
+            Cost.multiplyAccumulates(of: node.op, inputs: graph.inputTypes(of: node), outputs: results)
+                <= foldedWorkLimit
+        else { return }
         guard
             let tensors = try? ReferenceKernels.evaluate(
                 node.op, inputs: node.inputs.map { graph.constant($0) }, outputTypes: results)

@@ -55,7 +55,9 @@ extension Pass {
 
     /// True for a PADV2 whose value can never win a maximum.
     private static func padsWithLowest(_ node: Node, in graph: Graph) -> Bool {
-        guard node.op == .padV2, let tensor = graph.constant(node.inputs[2]), let value = tensor.doubles().first else {
+        guard node.op == .padV2, node.inputs.count > 2, let tensor = graph.constant(node.inputs[2]),
+            let value = tensor.doubles().first
+        else {
             return false
         }
         if tensor.elementType == .float32 { return value <= -Double(Float.greatestFiniteMagnitude) }

@@ -44,12 +44,17 @@ enum LayoutRule: Hashable, Sendable {
         self = .fixed
         switch node.op {
         case .unary, .leakyRelu, .gelu, .cast, .quantize, .dequantize, .binary, .compare, .logical, .select, .prelu,
-            .broadcastTo, .fill:
+            .broadcastTo:
             if node.outputs.contains(where: { graph.type(of: $0).quantization?.isPerChannel ?? false }) { return }
             self = .broadcast
         case .softmax, .logSoftmax, .topK: self = .sameAxes(data: [0], trailing: 1)
-        case .slice, .pad, .padV2, .mirrorPad, .tile, .reverse, .cumulativeSum, .splitV:
-            self = .sameAxes(data: [0], trailing: 0)
+        case .fill:
+            if node.inputs.count == 2, node.inputs[1].map({ graph.type(of: $0).shape.elementCount }) == 1 {
+                self = .broadcast
+            }
+        case .slice, .pad, .padV2, .mirrorPad, .tile, .reverse, .splitV: self = .sameAxes(data: [0], trailing: 0)
+        case .cumulativeSum:
+            if node.inputs.count == 2, isConstant(1) { self = .sameAxes(data: [0], trailing: 0) }
         case .stridedSlice(let op):
             if op.ellipsisMask == 0, op.newAxisMask == 0, op.shrinkAxisMask == 0,
                 graph.integers(node.inputs[1])?.count == rank(0)
