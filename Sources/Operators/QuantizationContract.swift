@@ -85,7 +85,8 @@ extension Operator {
                 return Contract(
                     operands: [.activation], output: .fixed(scale: 1.0 / 128, zeroPoint: 0, scale16: 1.0 / 32768),
                     activationTypes: all)
-            case .relu, .relu6, .reluN1To1: return calibrated([.activation], all)
+            case .relu, .relu6: return calibrated([.activation], all)
+            case .reluN1To1, .relu0To1: return calibrated([.activation], [.int8, .uint8])
             case .hardSwish: return calibrated([.activation], [.int8, .uint8])
             case .abs, .rsqrt: return calibrated([.activation], signed)
             case .exp, .log, .elu: return calibrated([.activation], [.int8])

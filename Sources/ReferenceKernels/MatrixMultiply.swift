@@ -45,7 +45,7 @@ extension ReferenceKernels {
             }
         case (.float32, .int8): return try hybridBatchMatMul(op, batches, call)
         case (.int8, .int8): return try quantizedBatchMatMul(batches, Int8.self, Int32.self, call)
-        case (.int16, .int16): return try quantizedBatchMatMul(batches, Int16.self, Int64.self, call)
+        case (.int16, .int16), (.int16, .int8): return try quantizedBatchMatMul(batches, Int16.self, Int64.self, call)
         default: throw call.unsupported()
         }
     }

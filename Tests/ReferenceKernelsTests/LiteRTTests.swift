@@ -27,4 +27,48 @@ struct LiteRTTests {
                 "\(differences.count) of \(want.count) differ, first \(String(describing: differences.first))")
         }
     }
+
+    /// Where LiteRT's reference resolver lacks the operator or is wrong; `docs/NUMERICS.md` says why.
+    private static let exceptions: Set<String> = [
+        "DEPTHWISE_CONV_2D int4", "TRANSPOSE_CONV float32 int8", "ELU int8", "SUM int8",
+    ]
+
+    @Test func everyOtherCaseComesFromTheReferenceResolver() {
+        var found: Set<String> = []
+        for recorded in LiteRTCase.all where recorded.resolver != "BUILTIN_REF" {
+            let types = recorded.inputs.compactMap { $0?.type }
+            found.formUnion(
+                Self.exceptions.filter { exception in
+                    let words = exception.split(separator: " ").map(String.init)
+                    return words[0] == recorded.operator && words.dropFirst().allSatisfy(types.contains)
+                })
+            #expect(recorded.resolver == "BUILTIN_WITHOUT_DEFAULT_DELEGATES")
+            #expect(
+                Self.exceptions.contains { $0.hasPrefix(recorded.operator) }, "\(recorded.name) is no known exception")
+        }
+        #expect(found == Self.exceptions)
+    }
+
+    /// Operators that compute, so that a kernel for one type says nothing of another.
+    private static let computing: [Operator] =
+        [
+            .conv2D(Conv2D(padding: .same)), .depthwiseConv2D(DepthwiseConv2D(padding: .same)),
+            .transposeConv(TransposeConv(stride: Extent2D(1), padding: .same)),
+            .fullyConnected(FullyConnected(keepDimensions: false)), .batchMatMul(BatchMatMul()),
+            .averagePool2D(Pool2D(window: Extent2D(1), stride: Extent2D(1), padding: .same)),
+            .maxPool2D(Pool2D(window: Extent2D(1), stride: Extent2D(1), padding: .same)),
+            .leakyRelu(alpha: 0), .gelu(approximate: false), .prelu, .softmax(beta: 1), .logSoftmax,
+            .resizeBilinear(ResizeOptions(alignCorners: false, halfPixelCenters: false)),
+            .resizeNearestNeighbor(ResizeOptions(alignCorners: false, halfPixelCenters: false)),
+        ] + Binary.Kind.allCases.map { .binary(Binary($0)) } + Unary.allCases.map(Operator.unary)
+        + Comparison.allCases.map(Operator.compare)
+        + [Reduction.Kind.mean, .sum, .max, .min].map { .reduce(Reduction($0, keepDimensions: true)) }
+
+    @Test(arguments: computing) func everyTypeOfTheContractHasACase(_ op: Operator) {
+        let recorded = Set(
+            LiteRTCase.all.filter { $0.operator == op.name }.flatMap { $0.inputs.compactMap { $0?.type } })
+        for type in op.quantizationContract.activationTypes {
+            #expect(recorded.contains(type.rawValue), "\(op.name) has no case with \(type.rawValue)")
+        }
+    }
 }

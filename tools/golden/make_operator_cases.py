@@ -231,7 +231,7 @@ def matrix_cases(cases):
             version = {"int4": 10, "int16": 11}.get(type, 9 if type == "hybrid" else 5)
             cases.add(f"FULLY_CONNECTED {kind} {number}", "FULLY_CONNECTED", attributes, options, inputs, [result],
                       version=version)  # fmt: skip
-    for kind in ("int8", "int16", "float", "hybrid", "hybrid-asymmetric"):
+    for kind in ("int8", "int16", "float", "hybrid", "hybrid-asymmetric", "int16-int8"):
         for number in range(4):
             type = kind.split("-")[0]
             base = {"float": "float32", "hybrid": "float32"}.get(type, type)
@@ -253,9 +253,10 @@ def matrix_cases(cases):
             elif type == "hybrid":
                 right = weights(cases, "int8", right_shape)
             else:
-                right = activation(cases, base, right_shape)
+                right = activation(cases, kind.split("-")[-1], right_shape, zero_point=0 if "-" in kind else None)
                 width = RANGES[base][1] - RANGES[base][0]
-                scale = output_scale(cases, float(left.scales[0]), float(right.scales[0]), width**2 * 3 / 12, width / 5)
+                deviation = width * (RANGES[right.type][1] - RANGES[right.type][0]) * 3 / 12
+                scale = output_scale(cases, float(left.scales[0]), float(right.scales[0]), deviation, width / 5)
                 result = Result(base, scale, zero_point_for(cases, base))
             options = schema.BatchMatMulOptionsT()
             options.adjX, options.adjY = adjoint_left, adjoint_right
