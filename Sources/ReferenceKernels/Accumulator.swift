@@ -4,7 +4,6 @@ import TensorCore
 /// A number that sums of products are formed in: float32 in the order of the operands, integers wrapping.
 protocol Accumulator: TensorElement {
     static var zero: Self { get }
-    static func + (a: Self, b: Self) -> Self
     mutating func addProduct(_ a: Self, _ b: Self)
 }
 

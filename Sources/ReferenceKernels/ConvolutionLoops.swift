@@ -142,7 +142,6 @@ enum ConvolutionLoops {
     /// - Parameters:
     ///   - geometry: of the convolution that this one transposes, so its output is this one's input.
     ///   - weights: `[O, KH, KW, C]`.
-    ///   - product: forms the addend of one input element and one weight, from the batch and the output channel.
     /// - Returns: the sums, `[N, H, W, O]`.
     static func transposed<A: Accumulator>(
         _ geometry: ConvolutionGeometry, input: [A], channels: Int, weights: [A], results: Int

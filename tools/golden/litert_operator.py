@@ -155,8 +155,8 @@ class Cases:
         self.entries = []
         self.refused = []
 
-    def add(self, name, operator, attributes, options, inputs, results, resolver="BUILTIN_REF", version=1, shape=None):
-        """Runs the operator and records it. `shape`, when given, is the shape that the results are recorded with."""
+    def add(self, name, operator, attributes, options, inputs, results, resolver="BUILTIN_REF", version=1):
+        """Runs the operator and records it; what LiteRT refuses is only listed."""
         model = build_model(operator, version, options, inputs, results)
         try:
             outputs = run_model(model, inputs, resolver)
