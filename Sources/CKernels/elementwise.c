@@ -4,7 +4,7 @@
 
 const ck_rows *ck_current_rows(void) {
 #if defined(__x86_64__)
-    if (ck_isa() == CK_ISA_AVX2) return &ck_rows_avx2;
+    if (ck_isa() >= CK_ISA_AVX2) return &ck_rows_avx2;
 #endif
     return &ck_rows_portable;
 }

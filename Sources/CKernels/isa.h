@@ -2,7 +2,7 @@
 #include "include/CKernels.h"
 
 // Register tiles are 8, 16 or 24 columns wide; index = width / 8 - 1.
-enum { CK_WIDTHS = 3, CK_MAX_ROWS = 8, CK_MAX_WIDTH = 24 };
+enum { CK_WIDTHS = 3, CK_MAX_ROWS = 12, CK_MAX_WIDTH = 24 };
 
 typedef struct {
     int32_t offset, length;
@@ -57,6 +57,11 @@ typedef struct {
 extern const ck_table ck_table_portable;
 #if defined(__x86_64__)
 extern const ck_table ck_table_avx2;
+/// Fills `table` with the AVX-512 VNNI kernels.
+void ck_use_avx512(ck_table *table);
 #endif
+
+/// True when the tiles of `table` give the results of the portable ones on a small case.
+int32_t ck_agrees_with_portable(const ck_table *table);
 
 const ck_table *ck_current(void);

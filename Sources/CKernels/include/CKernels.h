@@ -13,9 +13,10 @@ extern "C" {
 // ---------------------------------------------------------------------------------------------- instruction sets
 
 /// Instruction sets in order of preference.
-enum { CK_ISA_PORTABLE = 0, CK_ISA_AVX2 = 1 };
+enum { CK_ISA_PORTABLE = 0, CK_ISA_AVX2 = 1, CK_ISA_AVX512_VNNI = 2 };
 
-/// The instruction set in use: the best the processor has, or what DEPTHC_ISA ("portable", "avx2") asks for.
+/// The instruction set in use: the best the processor has and whose kernels pass a check at start-up, or what DEPTHC_ISA
+/// ("portable", "avx2", "avx512") asks for.
 int32_t ck_isa(void);
 /// Chooses an instruction set; returns the one now in use (a set the processor lacks is not chosen).
 int32_t ck_set_isa(int32_t isa);

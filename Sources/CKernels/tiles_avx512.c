@@ -1,0 +1,115 @@
+#include "isa.h"
+
+// AVX-512 tiles on the packing of the AVX2 kernels: pairs of 16-bit integers for VPDPWSSD, floats for FMA. Everything
+// around the tiles is the AVX2 code.
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline, target("avx512f,avx512vl,avx512bw,avx512vnni,avx2,fma")))
+#define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512vnni,avx2,fma")))
+
+/// `wide` registers of 16 columns, then `narrow` registers of 8.
+INLINE void tile_f32(
+    const int rows, const int wide, const int narrow, const float *const *a, const ck_segment *segments,
+    int32_t count, const float *b, float *tile, int32_t accumulate) {
+    const int width = 16 * wide + 8 * narrow;
+    __m512 sum[CK_MAX_ROWS];
+    __m256 rest[CK_MAX_ROWS];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+        sum[i] = _mm512_setzero_ps();
+        rest[i] = _mm256_setzero_ps();
+    }
+    for (int32_t s = 0; s < count; s++) {
+        const float *p[CK_MAX_ROWS];
+#pragma clang loop unroll(full)
+        for (int i = 0; i < rows; i++) p[i] = a[i] + segments[s].offset;
+        int64_t length = segments[s].length;
+        for (int64_t k = 0; k < length; k++, b += width) {
+            __m512 v = wide ? _mm512_loadu_ps(b) : _mm512_setzero_ps();
+            __m256 w = narrow ? _mm256_loadu_ps(b + 16 * wide) : _mm256_setzero_ps();
+#pragma clang loop unroll(full)
+            for (int i = 0; i < rows; i++) {
+                if (wide) sum[i] = _mm512_fmadd_ps(_mm512_set1_ps(p[i][k]), v, sum[i]);
+                if (narrow) rest[i] = _mm256_fmadd_ps(_mm256_set1_ps(p[i][k]), w, rest[i]);
+            }
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+        float *t = tile + i * width;
+        if (wide) _mm512_storeu_ps(t, accumulate ? _mm512_add_ps(_mm512_loadu_ps(t), sum[i]) : sum[i]);
+        t += 16 * wide;
+        if (narrow) _mm256_storeu_ps(t, accumulate ? _mm256_add_ps(_mm256_loadu_ps(t), rest[i]) : rest[i]);
+    }
+}
+
+INLINE int32_t load_pair(const int16_t *p) {
+    int32_t pair;
+    memcpy(&pair, p, 4);
+    return pair;
+}
+
+INLINE void tile_i16(
+    const int rows, const int wide, const int narrow, const int16_t *const *a, const ck_segment *segments,
+    int32_t count, const int16_t *b, int32_t *tile) {
+    const int width = 16 * wide + 8 * narrow;
+    __m512i sum[CK_MAX_ROWS];
+    __m256i rest[CK_MAX_ROWS];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+        sum[i] = _mm512_setzero_si512();
+        rest[i] = _mm256_setzero_si256();
+    }
+    for (int32_t s = 0; s < count; s++) {
+        const int16_t *p[CK_MAX_ROWS];
+#pragma clang loop unroll(full)
+        for (int i = 0; i < rows; i++) p[i] = a[i] + segments[s].offset;
+        int64_t length = segments[s].length;
+        for (int64_t k = 0; k < length; k += 2, b += 2 * width) {
+            __m512i v = wide ? _mm512_loadu_si512(b) : _mm512_setzero_si512();
+            __m256i w = narrow ? _mm256_loadu_si256((const __m256i *)(b + 32 * wide)) : _mm256_setzero_si256();
+#pragma clang loop unroll(full)
+            for (int i = 0; i < rows; i++) {
+                int32_t pair = load_pair(p[i] + k);
+                if (wide) sum[i] = _mm512_dpwssd_epi32(sum[i], _mm512_set1_epi32(pair), v);
+                if (narrow) rest[i] = _mm256_dpwssd_epi32(rest[i], _mm256_set1_epi32(pair), w);
+            }
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+        if (wide) _mm512_storeu_si512(tile + i * width, sum[i]);
+        if (narrow) _mm256_storeu_si256((__m256i *)(tile + i * width + 16 * wide), rest[i]);
+    }
+}
+
+#define TILE(NAME, ROWS, WIDE, NARROW)                                                                                \
+    TARGET static void tile_f32_##NAME(                                                                              \
+        const float *const *a, const ck_segment *segments, int32_t count, const float *b, float *tile,               \
+        int32_t accumulate) {                                                                                        \
+        tile_f32(ROWS, WIDE, NARROW, a, segments, count, b, tile, accumulate);                                       \
+    }                                                                                                                \
+    TARGET static void tile_i16_##NAME(                                                                              \
+        const int16_t *const *a, const ck_segment *segments, int32_t count, const int16_t *b, int32_t *tile) {       \
+        tile_i16(ROWS, WIDE, NARROW, a, segments, count, b, tile);                                                   \
+    }
+TILE(8, 8, 0, 1)
+TILE(16, 12, 1, 0)
+TILE(24, 8, 1, 1)
+
+void ck_use_avx512(ck_table *table) {
+    *table = ck_table_avx2;
+    table->rows_f32[0] = table->rows_i16[0] = 8;
+    table->rows_f32[1] = table->rows_i16[1] = 12;
+    table->rows_f32[2] = table->rows_i16[2] = 8;
+    table->tile_f32[0] = tile_f32_8;
+    table->tile_f32[1] = tile_f32_16;
+    table->tile_f32[2] = tile_f32_24;
+    table->tile_i16[0] = tile_i16_8;
+    table->tile_i16[1] = tile_i16_16;
+    table->tile_i16[2] = tile_i16_24;
+}
+#endif
