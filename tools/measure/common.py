@@ -96,6 +96,12 @@ def litert_run(interpreter, inputs):
     return [interpreter.get_tensor(d["index"]).copy() for d in interpreter.get_output_details()]
 
 
+def fit(array, interpreter, index=0):
+    """An NCHW array in the layout that input `index` of a file has."""
+    shape = tuple(interpreter.get_input_details()[index]["shape"])
+    return array if array.shape == shape else np.ascontiguousarray(array.transpose(0, 2, 3, 1))
+
+
 def operators(path):
     """How often every builtin occurs in a .tflite file."""
     counts = {}

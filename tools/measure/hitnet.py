@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 
 import middlebury
-from common import (ROOT, Checks, depthc, depthc_run, litert, litert_run, operators, rmse, skip_without_shared, table)
+from common import (Checks, depthc, depthc_run, fit, litert, litert_run, operators, rmse, skip_without_shared, table)
 
 
 def session(path):
@@ -56,7 +56,7 @@ def main():
         runtime = litert(f"{folder}/float.tflite")
         builtin = litert(f"{folder}/float.tflite", "builtin")
         for scene, x in inputs.items():
-            nhwc = x.transpose(0, 2, 3, 1)
+            nhwc = fit(x, runtime)
             results = {
                 "LiteRT": litert_run(runtime, [nhwc])[0], "LiteRT without XNNPACK": litert_run(builtin, [nhwc])[0],
                 "depthc": next(iter(depthc_run(f"{folder}/float.tflite", {"input": nhwc}).values())),
@@ -87,7 +87,8 @@ def main():
         transposes = counts.get("TRANSPOSE", 0)
         checks.expect(f"{transposes} TRANSPOSE (at most 6; the source has 80)", transposes <= 6)
 
-        scene, nhwc = "Motorcycle", inputs["Motorcycle"].transpose(0, 2, 3, 1)
+        scene = "Motorcycle"
+        nhwc = fit(inputs[scene], litert(f"{folder}/int8.tflite", "builtin"))
         results = {
             "depthc": next(iter(depthc_run(f"{folder}/int8.tflite", {"input": nhwc}).values())),
             "depthc reference engine": next(
