@@ -62,8 +62,17 @@ struct PlacementAnalysis {
     }
 
     mutating func placements(activationType: ElementType) -> [NodeID: NodePlacement] {
-        markSensitive(activationType)
-        keepSandwichedFloat(activationType)
+        var kept = Set<NodeID>()
+        while true {
+            markSensitive(activationType, keptFloat: kept)
+            let result = placeAll(activationType)
+            let more = sandwiched(result, kept)
+            if more.isEmpty { return result }
+            kept.formUnion(more)
+        }
+    }
+
+    private func placeAll(_ activationType: ElementType) -> [NodeID: NodePlacement] {
         var result: [NodeID: NodePlacement] = [:]
         var integerValues = Set(graph.inputs.map(\.value).filter(isFloat))
         for node in graph.nodes {
@@ -112,8 +121,9 @@ struct PlacementAnalysis {
         return nil
     }
 
-    private mutating func markSensitive(_ type: ElementType) {
+    private mutating func markSensitive(_ type: ElementType, keptFloat: Set<NodeID>) {
         sensitive = [:]
+        for node in keptFloat { sensitive[node] = .floatOperands }
         let accumulating = accumulatingOutputs()
         for node in graph.nodes.reversed() {
             let isUntouched = activations(of: node).isEmpty
@@ -122,7 +132,7 @@ struct PlacementAnalysis {
                 if node.outputs.contains(where: isFloat) { sensitive[node.id] = reason }
                 continue
             }
-            if node.op.multipliesAndAccumulates { continue }
+            if node.op.multipliesAndAccumulates, !keptFloat.contains(node.id) { continue }
             for output in node.outputs where isFloat(output) {
                 if accumulating.contains(output) { sensitive[node.id] = .accumulatesOutput }
                 for user in graph.users(of: output) {
@@ -130,8 +140,8 @@ struct PlacementAnalysis {
                     if !consumer.outputs.contains(where: isFloat) {
                         sensitive[node.id] = .decidesIndices
                     } else if let reason = sensitive[user], isActivation(output, of: consumer) {
-                        if consumer.op.multipliesAndAccumulates { continue }
-                        sensitive[node.id] = reason == .noIntegerKernel ? .feedsFloatOperator : reason
+                        let spreads = reason == .decidesIndices || reason == .accumulatesOutput
+                        sensitive[node.id] = spreads ? reason : .feedsFloatOperator
                     }
                 }
             }
@@ -164,30 +174,32 @@ struct PlacementAnalysis {
         return result
     }
 
-    /// Small products between float values stay float: quantising them would put rounding where none else is.
-    private mutating func keepSandwichedFloat(_ type: ElementType) {
+    /// Small products from float values to float values, which stay float: quantising them would put rounding where none
+    /// else is. The cheapest come first, as many as ``floatShare`` allows.
+    private func sandwiched(_ placements: [NodeID: NodePlacement], _ kept: Set<NodeID>) -> [NodeID] {
         func cost(_ node: Node) -> Int {
             Cost.multiplyAccumulates(
                 of: node.op, inputs: graph.inputTypes(of: node), outputs: graph.outputTypes(of: node))
         }
+        func isFloatNode(_ id: NodeID?) -> Bool {
+            guard let id else { return false }
+            if case .float = placements[id] { return true }
+            return placements[id] == .untouched
+        }
         let budget = Double(graph.nodes.reduce(0) { $0 + cost($1) }) * floatShare
-        var spent = 0.0
-        let candidates = graph.nodes.filter { $0.op.multipliesAndAccumulates && sensitive[$0.id] == nil }
+        var spent = Double(kept.reduce(0) { $0 + cost(graph[$1]) })
+        let candidates = graph.nodes.filter { $0.op.multipliesAndAccumulates && placements[$0.id] == .integer }
             .sorted { cost($0) < cost($1) }
-        var kept: [NodeID] = []
+        var result: [NodeID] = []
         for node in candidates {
             let users = node.outputs.flatMap(graph.users(of:))
-            guard !users.isEmpty, users.allSatisfy({ sensitive[$0] != nil || decidesIndices($0) }),
-                activations(of: node).allSatisfy({ operand in
-                    guard let producer = graph.producer(of: operand) else { return false }
-                    return sensitive[producer.id] != nil
-                }), spent + Double(cost(node)) <= budget
+            let operands = activations(of: node)
+            guard !users.isEmpty, users.allSatisfy(isFloatNode), !operands.isEmpty,
+                operands.allSatisfy({ isFloatNode(graph[$0].producer) }), spent + Double(cost(node)) <= budget
             else { continue }
             spent += Double(cost(node))
-            kept.append(node.id)
+            result.append(node.id)
         }
-        for node in kept { sensitive[node] = .decidesIndices }
+        return result
     }
-
-    private func decidesIndices(_ id: NodeID) -> Bool { !graph[id].outputs.contains(where: isFloat) }
 }
