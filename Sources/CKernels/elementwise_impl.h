@@ -336,16 +336,19 @@ FUNCTION static float total_f32(const float *in, int64_t n) {
     }
     return total;
 }
-/// Sums of rows that are too short for many lanes.
+/// Sums of short rows, each in the order of its elements; eight rows at a time keep the adders busy.
 FUNCTION static void sum_rows_f32(const float *in, float *restrict out, int64_t count, int64_t rows) {
-    for (int64_t r = 0; r < rows; r++, in += count) {
-        float lane[8] = {0};
-        int64_t i = 0;
-        for (; i + 8 <= count; i += 8)
-            for (int j = 0; j < 8; j++) lane[j] += in[i + j];
-        for (int j = 0; i < count; i++, j++) lane[j] += in[i];
-        for (int j = 0; j < 4; j++) lane[j] += lane[j + 4];
-        out[r] = (lane[0] + lane[2]) + (lane[1] + lane[3]);
+    int64_t r = 0;
+    for (; r + 8 <= rows; r += 8, in += 8 * count) {
+        float sum[8] = {0};
+        for (int64_t i = 0; i < count; i++)
+            for (int j = 0; j < 8; j++) sum[j] += in[j * count + i];
+        for (int j = 0; j < 8; j++) out[r + j] = sum[j];
+    }
+    for (; r < rows; r++, in += count) {
+        float sum = 0;
+        for (int64_t i = 0; i < count; i++) sum += in[i];
+        out[r] = sum;
     }
 }
 FUNCTION static float highest_f32(const float *in, int64_t n) {

@@ -2,8 +2,9 @@ import Operators
 import TensorCore
 
 extension ReferenceKernels {
-    /// Reductions. Sums and means of floats are accumulated in binary64 and rounded once; integers wrap, their means
-    /// truncate. A maximum or minimum of nothing is the least or greatest value.
+    /// Reductions. Sums and means of up to ``longestOrderedSum`` float32 elements are accumulated one after the other in
+    /// float32, as LiteRT's reference kernels do; longer ones, and other floats, in binary64 with one rounding. Integers
+    /// wrap, their means truncate. A maximum or minimum of nothing is the least or greatest value.
     static func reduce(_ op: Reduction, _ call: Invocation) throws -> Tensor {
         try call.inSinglePrecision { call in
             let input = try call.input(0)
@@ -29,11 +30,14 @@ extension ReferenceKernels {
             let type = try call.output()
             switch kind {
             case .sum:
-                return try rows.reduce(type, of: T.self) { T.rounded($0.reduce(T.zeroSum) { T.sum($0, $1) }) }
+                return try rows.reduce(type, of: T.self) { row in
+                    orderedSum(row) ?? T.rounded(row.reduce(T.zeroSum) { T.sum($0, $1) })
+                }
             case .product:
                 return try rows.reduce(type, of: T.self) { T.rounded($0.reduce(T.oneProduct) { T.product($0, $1) }) }
             case .mean:
                 return try rows.reduce(type, of: T.self) { row in
+                    if let sum = orderedSum(row) as? Float, let mean = sum / Float(row.count) as? T { return mean }
                     guard let mean = T.mean(row.reduce(T.zeroSum) { T.sum($0, $1) }, count: row.count) else {
                         throw Diagnostic(.badData, at: call.name, "an integer mean of nothing")
                     }
@@ -50,7 +54,21 @@ extension ReferenceKernels {
             case .any, .all: throw call.unsupported()
             }
         }
+
+        /// The float32 sum in order of the elements, nil for other types and long rows.
+        private func orderedSum<T: Number, Row: Collection>(_ row: Row) -> T? where Row.Element == T {
+            guard T.self == Float.self, row.count <= longestOrderedSum, !row.isEmpty else { return nil }
+            var sum: Float = 0
+            for element in row {
+                guard let element = element as? Float else { return nil }
+                sum += element
+            }
+            return sum as? T
+        }
     }
+
+    /// Up to how many float32 elements are summed in their own precision and order.
+    static let longestOrderedSum = 256
 
     /// ARG_MAX, ARG_MIN: the first extremum of the axis.
     static func argument(_ op: ArgumentReduction, _ call: Invocation) throws -> Tensor {
