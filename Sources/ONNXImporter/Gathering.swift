@@ -88,16 +88,28 @@ enum Gathering {
             return [try builder.emit1(.gather(axis: batch, batchDimensions: batch), [value, rows])]
         }
         if batch > 0 {
-            let outer = Array(indexShape.dimensions.dropLast())
-            let strides = Shape(outer).strides
-            try builder.checkTable(Shape(outer).elementCount * batch, "addressing batches")
-            let prefix = (0..<Shape(outer).elementCount).flatMap { position in
-                (0..<batch).map { position / strides[$0] % outer[$0] }
-            }
-            let coordinates = try builder.integers(prefix, shape: Shape(outer + [batch]), builder.elementType(indices))
-            indices = try builder.concatenate([coordinates, indices], axis: outer.count)
+            return [try gatherInBatches(value, indices, batch: batch, extents: extents, builder)]
         }
         return [try builder.emit1(.gatherND, [value, indices])]
+    }
+
+    /// The indexed axes become one, whose position the coordinates give; GATHER pairs the batches.
+    private static func gatherInBatches(
+        _ value: ValueID, _ indices: ValueID, batch: Int, extents: [Int], _ builder: GraphBuilder
+    ) throws -> ValueID {
+        let dimensions = builder.shape(value).dimensions
+        let outer = Array(builder.shape(indices).dimensions.dropLast())
+        let whole = extents.reduce(1, *)
+        let flat = try builder.reshape(
+            value, dimensions.prefix(batch) + [whole] + dimensions.dropFirst(batch + extents.count))
+        var position = indices
+        if extents.count != 1 {
+            let strides = try builder.integers(
+                Shape(extents).strides, shape: [extents.count], builder.elementType(indices))
+            position = try builder.reduce(.sum, builder.mul(indices, strides), [outer.count], keep: true)
+        }
+        return try builder.emit1(
+            .gather(axis: batch, batchDimensions: batch), [flat, builder.reshape(position, outer)])
     }
 
     /// Coordinates with negative ones counted from the end of their axis.
