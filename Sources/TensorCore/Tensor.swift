@@ -122,7 +122,7 @@ public struct Tensor: Sendable {
         case .uint8, .bool: elements(of: UInt8.self).map(Double.init)
         case .uint16: elements(of: UInt16.self).map(Double.init)
         case .uint32: elements(of: UInt32.self).map(Double.init)
-        case .uint64: elements(of: UInt64.self).map(Double.init)
+        case .uint64: elements(of: UInt64.self).map { Double($0) }
         }
     }
 

@@ -72,7 +72,8 @@ import Testing
         ("linear", "align_corners", [1, 1, 2, 2], ["TRANSPOSE", "RESIZE_BILINEAR", "TRANSPOSE"]),
         ("nearest", "asymmetric", [1, 1, 2, 2], ["TRANSPOSE", "RESIZE_NEAREST_NEIGHBOR", "TRANSPOSE"]),
         ("nearest", "half_pixel", [1, 1, 3, 3], ["TRANSPOSE", "RESIZE_NEAREST_NEIGHBOR", "TRANSPOSE"]),
-        ("linear", "half_pixel", [1, 2, 1, 1], ["GATHER", "GATHER", "MUL", "MUL", "ADD"]),
+        ("linear", "half_pixel", [1, 2, 1, 1], ["RESIZE_BILINEAR"]),
+        ("linear", "half_pixel", [2, 1, 1, 1], ["GATHER", "GATHER", "MUL", "MUL", "ADD"]),
         ("cubic", "half_pixel", [1, 1, 1, 2], ["FULLY_CONNECTED"]),
     ])
     func resizesUseABuiltinWhereOneIsExact(
