@@ -24,6 +24,8 @@ public struct ConversionOptions: Sendable {
     public var keepLayout = false
     public var range: RangeMethod = .meanSquaredError
     public var pinned: Set<String> = []
+    /// Takes the shift of channel means that quantisation causes back into the biases.
+    public var correctBiases = true
     public var threads = 1
     public var engine: Engine = .fast
     /// What the model is fed and what its depth output measures; goes into the metadata.
@@ -117,24 +119,53 @@ public enum Converter {
             activationType: options.precision == .int16x8 ? .int16 : .int8, range: options.range,
             integerPorts: options.ports == .int8, pinned: options.pinned)
         var calibrated = graph
-        var statistics = try calibrate(calibrated, calibration, options, "calibrate", progress)
+        func calibrate(_ stage: String, channels: Bool) throws -> CalibrationStatistics {
+            let values = Quantizer.observedValues(calibrated, options: quantization)
+            return try Self.calibrate(calibrated, calibration, options, values, channels, stage, progress)
+        }
+        var statistics = try calibrate("calibrate", channels: true)
         if let balanced = try Quantizer.balanced(graph, statistics: statistics, options: quantization) {
             calibrated = balanced
-            statistics = try calibrate(calibrated, calibration, options, "calibrate again", progress)
+            statistics = try calibrate("calibrate again", channels: false)
         }
-        let result = try Quantizer.quantize(calibrated, statistics: statistics, options: quantization)
+        var result = try Quantizer.quantize(calibrated, statistics: statistics, options: quantization)
+        if options.correctBiases {
+            try correctBiases(of: &result.graph, towards: calibrated, calibration, options, progress)
+        }
         return Conversion(bytes: [], graph: result.graph, report: result.report)
     }
 
-    private static func calibrate(
-        _ graph: Graph, _ calibration: SampleFolder, _ options: ConversionOptions, _ stage: String,
+    /// Samples that bias correction looks at; channel means need few.
+    private static let biasCorrectionSamples = 6
+
+    private static func correctBiases(
+        of graph: inout Graph, towards reference: Graph, _ calibration: SampleFolder, _ options: ConversionOptions,
         _ progress: (String, Int, Int) -> Void
+    ) throws {
+        let run = RunOptions(engine: options.engine, threads: options.threads)
+        let plan = try Plan(reference, options: run)
+        let count = min(biasCorrectionSamples, calibration.count)
+        var means = ChannelMeans()
+        var samples: [[Tensor]] = []
+        for index in 0..<count {
+            progress("correct biases", index, count)
+            try means.collect(plan, sample: calibration.tensors(index, for: reference))
+            samples.append(try calibration.tensors(index, for: graph))
+        }
+        _ = try BiasCorrection.correct(&graph, towards: means, samples: samples, options: run)
+        progress("correct biases", count, count)
+    }
+
+    private static func calibrate(
+        _ graph: Graph, _ calibration: SampleFolder, _ options: ConversionOptions, _ values: Set<ValueID>,
+        _ channels: Bool, _ stage: String, _ progress: (String, Int, Int) -> Void
     ) throws -> CalibrationStatistics {
         let plan = try Plan(graph, options: RunOptions(engine: options.engine, threads: options.threads))
         var statistics = CalibrationStatistics()
         for index in 0..<calibration.count {
             progress(stage, index, calibration.count)
-            try statistics.collect(plan, sample: calibration.tensors(index, for: graph))
+            try statistics.collect(
+                plan, sample: calibration.tensors(index, for: graph), values: values, channels: channels)
         }
         progress(stage, calibration.count, calibration.count)
         return statistics

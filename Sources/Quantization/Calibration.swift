@@ -12,11 +12,14 @@ public struct CalibrationStatistics: Sendable {
 
     public init() {}
 
-    /// Runs `plan` on one sample and adds every float32 value it computes.
+    /// Runs `plan` on one sample and adds the float32 values among `values` (all when nil), with the extrema of their
+    /// channels when `channels` is set.
     ///
     /// - Throws: what ``Plan/run(_:observe:)`` throws.
-    public mutating func collect(_ plan: Plan, sample: [Tensor]) throws {
-        let collector = Collector(self)
+    public mutating func collect(
+        _ plan: Plan, sample: [Tensor], values: Set<ValueID>? = nil, channels: Bool = true
+    ) throws {
+        let collector = Collector(self, values, channels)
         self = CalibrationStatistics()
         defer { self = collector.statistics }
         _ = try plan.run(sample) { collector.add($0, $1) }
@@ -33,12 +36,19 @@ public struct CalibrationStatistics: Sendable {
     /// Holds the statistics while an escaping observer adds to them.
     private final class Collector {
         var statistics: CalibrationStatistics
-        init(_ statistics: CalibrationStatistics) { self.statistics = statistics }
+        private let values: Set<ValueID>?
+        private let channels: Bool
+
+        init(_ statistics: CalibrationStatistics, _ values: Set<ValueID>?, _ channels: Bool) {
+            self.statistics = statistics
+            self.values = values
+            self.channels = channels
+        }
 
         func add(_ value: ValueID, _ tensor: Tensor) {
-            guard tensor.elementType == .float32 else { return }
+            guard tensor.elementType == .float32, values?.contains(value) ?? true else { return }
             statistics.ranges[value, default: RangeStatistics()].add(tensor)
-            if tensor.shape.rank >= 2 { statistics.channels[value, default: ChannelExtrema()].add(tensor) }
+            if channels, tensor.shape.rank >= 2 { statistics.channels[value, default: ChannelExtrema()].add(tensor) }
         }
     }
 }

@@ -71,7 +71,9 @@ struct ChannelBalancing {
     private func balance(_ value: ValueID, in current: Graph) throws -> GraphPatch? {
         let users = Set(current.users(of: value)).filter { placements[$0] == .integer }
         let readers = users.sorted().compactMap { reader($0, of: value, in: current) }
-        guard !readers.isEmpty, readers.count == users.count, let extrema = statistics.channels[value] else { return nil }
+        guard !readers.isEmpty, readers.count == users.count, let extrema = statistics.channels[value] else {
+            return nil
+        }
         let factors = bestFactors(
             magnitudes: extrema.magnitudes, movable: extrema.magnitudes.map { _ in true },
             weights: readers.filter { !$0.isDepthwise }.compactMap { current.constant($0.weights) })

@@ -17,6 +17,7 @@ public enum NodePlacement: Sendable, Hashable {
         case decidesIndices = "its values decide indices"
         case accumulatesOutput = "accumulates an output without passing a convolution"
         case floatOperands = "its operands are float"
+        case wideRange = "its results span more than 8 bits hold"
         case weightsNotConstant = "its weights are not constant"
         case pinned = "pinned by the user"
     }
@@ -114,6 +115,7 @@ struct PlacementAnalysis {
         }
         let contract = node.op.quantizationContract
         guard contract.activationTypes.contains(type) else { return .noIntegerKernel }
+        if node.op == .unary(.rsqrt) { return .wideRange }
         for (index, input) in node.inputs.enumerated() {
             guard let input else { continue }
             if case .weight = contract.role(of: index), graph.constant(input) == nil { return .weightsNotConstant }

@@ -34,6 +34,19 @@ public struct QuantizationResult: Sendable {
 
 /// Turns a float graph into a quantised one from calibration statistics.
 public enum Quantizer {
+    /// The values whose distribution quantisation asks for: operands and results of the nodes that will compute on
+    /// integers.
+    public static func observedValues(_ graph: Graph, options: QuantizationOptions) -> Set<ValueID> {
+        var analysis = PlacementAnalysis(graph, pinned: options.pinned)
+        let placements = analysis.placements(activationType: options.activationType)
+        var result = Set<ValueID>()
+        for node in graph.nodes where placements[node.id] == .integer {
+            result.formUnion(node.outputs)
+            result.formUnion(node.inputs.compactMap { $0 })
+        }
+        return result
+    }
+
     /// The graph to calibrate a second time and quantise instead of `graph`: the same function with balanced channels.
     /// Nil when nothing is to gain.
     public static func balanced(

@@ -44,6 +44,9 @@ struct Convert: ParsableCommand {
     @Option(help: ArgumentHelp("A node or value that stays in float.", valueName: "NAME"))
     var keepFloat: [String] = []
 
+    @Flag(inversion: .prefixedNo, help: "Takes shifts of channel means back into the biases (int8).")
+    var biasCorrection = true
+
     @Option(help: "Head of the depth output: keep.")
     var head: String = "keep"
 
@@ -74,6 +77,7 @@ struct Convert: ParsableCommand {
         options.threads = engine.threads
         options.engine = engine.engine
         options.pinned = Set(keepFloat)
+        options.correctBiases = biasCorrection
         options.recipe = known
         options.range = try chosenRange(known)
         if needsData, !model.graph.isQuantized {
