@@ -181,7 +181,7 @@ public enum Converter {
                     scale: meaning.flatMap { $0.scale == 1 ? nil : $0.scale })
             }
         }
-        let metadata = ExportMetadata(
+        var metadata = ExportMetadata(
             version: version,
             options: [
                 "--precision", options.precision.rawValue, "--io", options.ports.rawValue,
@@ -189,6 +189,10 @@ public enum Converter {
             source: model.path.split(separator: "/").last.map(String.init) ?? model.path, sourceHash: model.sourceHash,
             recipe: options.recipe?.name ?? model.metadata?.recipe, inputs: ports(graph.inputs, outputs: false),
             outputs: ports(graph.outputs, outputs: true))
+        // A file of depthc's own that is only written again keeps what it says of its making.
+        if let made = model.metadata, options.precision == .keep, options.ports == .keep {
+            (metadata.options, metadata.source, metadata.sourceHash) = (made.options, made.source, made.sourceHash)
+        }
         return try TFLiteCodec.encode(graph, metadata: [TFLiteCodec.metadataName: metadata.json()])
     }
 }

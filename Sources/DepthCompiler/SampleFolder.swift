@@ -19,7 +19,7 @@ public struct SampleFolder: Sendable {
 
     public let path: String
     public let recipe: Recipe?
-    private let items: [(name: String, item: Item)]
+    private var items: [(name: String, item: Item)]
 
     public var count: Int { items.count }
 
@@ -128,6 +128,26 @@ public struct SampleFolder: Sendable {
         case .tensor:
             throw Diagnostic(.badData, at: "input \(port.sourceName)", "is an array, not a picture")
         }
+    }
+
+    /// The tensors of one sample that is alone in `folder`: `left.*` and `right.*`, one picture, or `INPUT.npy` files.
+    ///
+    /// - Throws: `.badData` when the folder holds none or several; otherwise as ``tensors(_:for:)``.
+    public static func sample(
+        in folder: String, recipe: Recipe?, for graph: Graph
+    ) throws(Diagnostic) -> [Tensor] {
+        if recipe?.pictures ?? .none == .none {
+            var single = try SampleFolder(folder, recipe: recipe)
+            single.items = [("", .arrays(folder: folder))]
+            return try single.tensors(0, for: graph)
+        }
+        let samples = try SampleFolder(folder, recipe: recipe)
+        guard samples.count == 1 else {
+            throw Diagnostic(
+                .badData, at: folder, "holds \(samples.count) samples where one is run",
+                suggestion: "name one of them, such as \(samples.name(0))")
+        }
+        return try samples.tensors(0, for: graph)
     }
 
     // MARK: Finding samples

@@ -12,6 +12,9 @@ struct Run: ParsableCommand {
               depthc run model.onnx --input image.npy -o out
               depthc run model.tflite --input left=a.npy --input right=b.npy -o out
               depthc run hitnet.tflite --input left.png --input right.png --recipe converters/hitnet.yaml -o out
+              depthc run hitnet.tflite --input pair --recipe converters/hitnet.yaml -o out
+
+            A folder is one sample: left.* and right.*, one picture, or INPUT.npy for every input.
 
             Every output becomes out/NAME.npy in its own element type. Depth outputs (known from the recipe or from the \
             metadata of an exported file) also become a colour picture NAME.png and a float map NAME.pfm.
@@ -21,7 +24,9 @@ struct Run: ParsableCommand {
     @OptionGroup var recipe: RecipeOptions
     @OptionGroup var engine: EngineOptions
 
-    @Option(name: .customLong("input"), help: ArgumentHelp("An input array or picture.", valueName: "[NAME=]FILE"))
+    @Option(
+        name: .customLong("input"),
+        help: ArgumentHelp("An input array or picture, or the folder of a sample.", valueName: "[NAME=]FILE"))
     var inputs: [String] = []
 
     @Option(name: .shortAndLong, help: ArgumentHelp("Folder for the outputs.", valueName: "DIR"))
@@ -33,9 +38,13 @@ struct Run: ParsableCommand {
         var named: [String: Tensor] = [:]
         var positional: [Tensor] = []
         var pictures: [Image] = []
+        var folder: String?
         for entry in inputs {
             let (name, path) = Self.split(entry)
-            if ImageFile.extensions.contains((path as NSString).pathExtension.lowercased()) {
+            var isFolder: ObjCBool = false
+            if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+                folder = path
+            } else if ImageFile.extensions.contains((path as NSString).pathExtension.lowercased()) {
                 guard known != nil else {
                     throw Diagnostic(
                         .usage, at: path, "pictures need a recipe that says how they become inputs",
@@ -49,7 +58,15 @@ struct Run: ParsableCommand {
         }
         let model = try input.load(available: named)
         let session = try Session(model, options: options)
-        let tensors = try prepare(session, known, pictures, named, positional)
+        let tensors: [Tensor]
+        if let folder {
+            guard inputs.count == 1 else {
+                throw Diagnostic(.usage, at: folder, "a folder is a whole sample", suggestion: "give it alone")
+            }
+            tensors = try SampleFolder.sample(in: folder, recipe: known, for: session.graph)
+        } else {
+            tensors = try prepare(session, known, pictures, named, positional)
+        }
         let outputs = try session.run(tensors)
         var files: [(name: String, bytes: [UInt8])] = []
         for (port, tensor) in zip(session.graph.outputs, outputs) {

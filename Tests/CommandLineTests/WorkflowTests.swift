@@ -52,6 +52,9 @@ import Testing
             let bytes = FileManager.default.contents(atPath: "\(folder)/1.tflite")
             #expect(bytes != nil && bytes == FileManager.default.contents(atPath: "\(folder)/2.tflite"))
             let file = "\(folder)/1.tflite"
+            let again = try Program.run("convert", file, "-o", "\(folder)/again.tflite")
+            #expect(again.code == 0, "\(again.errors)")
+            #expect(bytes == FileManager.default.contents(atPath: "\(folder)/again.tflite"))
             let enough = try Program.run("validate", file, "--golden", Self.golden, "--min-sqnr", "20")
             #expect(enough.code == 0, "\(enough.output)\(enough.errors)")
             let strict = try Program.run("validate", file, "--golden", Self.golden, "--tolerance", "close")
@@ -69,6 +72,13 @@ import Testing
             #expect(outcome.code == 0, "\(outcome.errors)")
             let files = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/out").sorted()
             #expect(files == ["disparity.npy", "disparity.pfm", "disparity.png"])
+            let pair = try Program.run(
+                "run", Self.model, "-o", "\(folder)/pair", "--recipe", "stereo_unet", "--input",
+                "golden/models/stereo_unet/calibration/000")
+            #expect(pair.code == 0, "\(pair.errors)")
+            let recorded = try Program.run(
+                "run", Self.model, "-o", "\(folder)/arrays", "--input", "\(Self.golden)/000/inputs")
+            #expect(recorded.code == 0, "\(recorded.errors)")
         }
     }
 

@@ -132,6 +132,8 @@ def check_export(checks, model, case, golden, folder, integer):
     depthc("convert", model, "-o", files[0], "--threads", 1)
     depthc("convert", model, "-o", files[1], "--threads", 2)
     checks.expect("the same bytes with 1 and 2 threads", files[0].read_bytes() == files[1].read_bytes())
+    depthc("convert", files[0], "-o", files[2])
+    checks.expect("exported again: the same bytes", files[0].read_bytes() == files[2].read_bytes())
     report, good = validation(files[0], golden)
     checks.expect(f"exported file in depthc: {case['tolerance']['name']}", good is True)
     same, worst = True, 0.0
