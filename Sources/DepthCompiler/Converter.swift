@@ -136,24 +136,57 @@ public enum Converter {
     }
 
     /// Samples that bias correction looks at; channel means need few.
-    private static let biasCorrectionSamples = 6
+    private static let biasCorrectionSamples = 4
+    /// Samples behind those that decide whether the corrected biases are kept.
+    private static let heldOutSamples = 2
 
+    /// Corrects the biases of `graph` and keeps the result when it brings the outputs for held-out samples closer to
+    /// those of `reference`.
     private static func correctBiases(
         of graph: inout Graph, towards reference: Graph, _ calibration: SampleFolder, _ options: ConversionOptions,
         _ progress: (String, Int, Int) -> Void
     ) throws {
         let run = RunOptions(engine: options.engine, threads: options.threads)
         let plan = try Plan(reference, options: run)
-        let count = min(biasCorrectionSamples, calibration.count)
+        let heldOut = min(heldOutSamples, max(calibration.count - 1, 1))
+        let count = max(1, min(biasCorrectionSamples, calibration.count - heldOut))
         var means = ChannelMeans()
         var samples: [[Tensor]] = []
         for index in 0..<count {
-            progress("correct biases", index, count)
+            progress("correct biases", index, count + heldOut)
             try means.collect(plan, sample: calibration.tensors(index, for: reference))
             samples.append(try calibration.tensors(index, for: graph))
         }
-        _ = try BiasCorrection.correct(&graph, towards: means, samples: samples, options: run)
-        progress("correct biases", count, count)
+        var corrected = graph
+        guard try BiasCorrection.correct(&corrected, towards: means, samples: samples, options: run) > 0 else { return }
+        let before = try Plan(graph, options: run)
+        let after = try Plan(corrected, options: run)
+        var errors = (before: 0.0, after: 0.0)
+        for index in (calibration.count - heldOut)..<calibration.count {
+            let wanted = try plan.run(calibration.tensors(index, for: reference))
+            let sample = try calibration.tensors(index, for: graph)
+            errors.before += try squaredError(before.run(sample), wanted)
+            errors.after += try squaredError(after.run(sample), wanted)
+        }
+        if errors.after < errors.before { graph = corrected }
+        progress("correct biases", count + heldOut, count + heldOut)
+    }
+
+    /// Sum over the outputs of the squared difference relative to the wanted output's energy; codes are dequantised.
+    private static func squaredError(_ results: [Tensor], _ wanted: [Tensor]) -> Double {
+        zip(results, wanted).reduce(0) { sum, pair in
+            let (result, reference) = (pair.0, pair.1.doubles())
+            let scale = result.type.quantization.map { Double($0.scale) } ?? 1
+            let zeroPoint = result.type.quantization.map { Double($0.zeroPoint) } ?? 0
+            var error = 0.0
+            var energy = 1e-30
+            for (value, target) in zip(result.doubles(), reference) {
+                let difference = (value - zeroPoint) * scale - target
+                error += difference * difference
+                energy += target * target
+            }
+            return sum + error / energy
+        }
     }
 
     private static func calibrate(
