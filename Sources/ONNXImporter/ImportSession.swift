@@ -170,10 +170,10 @@ struct ImportSession {
     // MARK: Nodes
 
     private mutating func importNodes(of graph: ONNXGraph, _ builder: GraphBuilder, _ scope: inout Scope) throws {
+        for node in graph.nodes { sourceOperators[node.operatorType, default: 0] += 1 }
         let nodes = PatternFusion.fuse(graph.nodes, outputs: Set(graph.outputs.map(\.name)), scope: scope)
         let declared = declaredShapes(graph)
         for node in nodes {
-            sourceOperators[node.operatorType, default: 0] += 1
             try importNode(node, builder, &scope)
             for name in node.outputs where !name.isEmpty {
                 guard let shape = declared[name], let value = scope.values[name] else { continue }
