@@ -17,18 +17,21 @@ typedef struct {
     pthread_t handle;
 } worker;
 
+enum { CLOSED = UINT32_MAX };
+
 struct ck_pool {
     int32_t threads;
     worker *workers;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    _Atomic int64_t generation;
-    _Atomic int32_t stopping, sleeping, busy;
-    // The job; written before `generation` rises.
-    ck_task task;
-    void *context;
-    int32_t count;
-    _Atomic int32_t next;
+    /// Number of the job in the upper half, the next part in the lower half, or CLOSED while a job is written. A part
+    /// belongs to who moves the ticket on, so that a thread that comes late finds nothing and nobody waits for it.
+    _Atomic uint64_t ticket;
+    _Atomic int32_t stopping, sleeping;
+    // The job.
+    _Atomic(ck_task) task;
+    _Atomic(void *) context;
+    _Atomic int32_t count, done;
 };
 
 static void pause_briefly(void) {
@@ -37,37 +40,56 @@ static void pause_briefly(void) {
 #endif
 }
 
-static void work(ck_pool *pool, int32_t thread) {
+static uint32_t job_of(uint64_t ticket) { return (uint32_t)(ticket >> 32); }
+
+/// Does parts until none is left; returns the number of the last job seen.
+static uint32_t work(ck_pool *pool, int32_t thread) {
     for (;;) {
-        int32_t index = atomic_fetch_add(&pool->next, 1);
-        if (index >= pool->count) return;
-        pool->task(pool->context, index, thread);
+        uint64_t ticket = atomic_load(&pool->ticket);
+        uint32_t part = (uint32_t)ticket;
+        int32_t count = atomic_load(&pool->count);
+        ck_task task = atomic_load(&pool->task);
+        void *context = atomic_load(&pool->context);
+        if (part == CLOSED || part >= (uint32_t)count) {
+            if (atomic_load(&pool->ticket) == ticket && part != CLOSED) return job_of(ticket);
+            pause_briefly();
+            continue;
+        }
+        // Succeeds only when the job that was read is still the one the ticket is for.
+        if (!atomic_compare_exchange_strong(&pool->ticket, &ticket, ticket + 1)) continue;
+        task(context, (int32_t)part, thread);
+        atomic_fetch_add(&pool->done, 1);
     }
 }
 
 static void *run_worker(void *argument) {
     worker *self = argument;
     ck_pool *pool = self->pool;
-    int64_t seen = 0;
+    uint32_t seen = 0;
     for (;;) {
         int32_t spins = 0;
-        while (atomic_load(&pool->generation) == seen && spins++ < SPINS) pause_briefly();
-        if (atomic_load(&pool->generation) == seen) {
+        while (job_of(atomic_load(&pool->ticket)) == seen && spins++ < SPINS) pause_briefly();
+        if (job_of(atomic_load(&pool->ticket)) == seen) {
             pthread_mutex_lock(&pool->lock);
             atomic_fetch_add(&pool->sleeping, 1);
-            while (atomic_load(&pool->generation) == seen) pthread_cond_wait(&pool->wake, &pool->lock);
+            while (job_of(atomic_load(&pool->ticket)) == seen) pthread_cond_wait(&pool->wake, &pool->lock);
             atomic_fetch_sub(&pool->sleeping, 1);
             pthread_mutex_unlock(&pool->lock);
         }
-        seen++;
+        seen = work(pool, self->thread);
+        // The last job is empty and comes after `stopping`, so that whoever sees it also sees that.
         if (atomic_load(&pool->stopping)) return NULL;
-        work(pool, self->thread);
-        atomic_fetch_sub(&pool->busy, 1);
     }
 }
 
-static void announce(ck_pool *pool) {
-    atomic_fetch_add(&pool->generation, 1);
+static void publish(ck_pool *pool, int32_t count, ck_task task, void *context) {
+    uint64_t job = (uint64_t)(job_of(atomic_load(&pool->ticket)) + 1) << 32;
+    atomic_store(&pool->ticket, job | CLOSED);
+    atomic_store(&pool->task, task);
+    atomic_store(&pool->context, context);
+    atomic_store(&pool->count, count);
+    atomic_store(&pool->done, 0);
+    atomic_store(&pool->ticket, job);
     if (atomic_load(&pool->sleeping) > 0) {
         pthread_mutex_lock(&pool->lock);
         pthread_cond_broadcast(&pool->wake);
@@ -93,7 +115,7 @@ ck_pool *ck_pool_create(int32_t threads) {
 void ck_pool_free(ck_pool *pool) {
     if (!pool) return;
     atomic_store(&pool->stopping, 1);
-    announce(pool);
+    publish(pool, 0, NULL, NULL);
     for (int32_t i = 1; i < pool->threads; i++) pthread_join(pool->workers[i].handle, NULL);
     pthread_mutex_destroy(&pool->lock);
     pthread_cond_destroy(&pool->wake);
@@ -106,18 +128,10 @@ void ck_pool_run(ck_pool *pool, int32_t count, ck_task task, void *context) {
         for (int32_t i = 0; i < count; i++) task(context, i, 0);
         return;
     }
-    pool->task = task;
-    pool->context = context;
-    pool->count = count;
-    atomic_store(&pool->next, 0);
-    atomic_store(&pool->busy, pool->threads - 1);
-    announce(pool);
+    publish(pool, count, task, context);
     work(pool, 0);
-    int32_t spins = 0;
-    while (atomic_load(&pool->busy) > 0) {
-        pause_briefly();
-        if (++spins > 100000) {
-            sched_yield();
-        }
+    for (int32_t spins = 0; atomic_load(&pool->done) < count; spins++) {
+        if (spins < SPINS) pause_briefly();
+        else sched_yield();
     }
 }
