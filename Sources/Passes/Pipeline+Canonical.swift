@@ -31,7 +31,7 @@ extension Pipeline {
             : [
                 .functions, .softmax, .clips, .constantProducts, .affineAfterLinear, .affineBeforeLinear,
             ]
-        let fusions: [Pass] = [.padding, .activations]
+        let fusions: [Pass] = [.padding, .activations, .quantizedMovement]
         return Pipeline(steps: [
             .repeated(clean),
             .repeated(clean + rounding + fusions + [.layout(keepLayout: options.keepLayout)]),

@@ -133,6 +133,25 @@ import Testing
         try expectSameResults(graph, after, .exact)
     }
 
+    @Test func codesAreMovedInsteadOfReals() throws {
+        for differs in [false, true] {
+            var graph = Graph(name: "codes")
+            let parameters = QuantizationParameters(scale: 0.0117, zeroPoint: 3)
+            let other = QuantizationParameters(scale: 0.0118, zeroPoint: 3)
+            let a = graph.addInput("a", TensorType(.int8, [2, 3], quantization: parameters))
+            let b = graph.addInput("b", TensorType(.int8, [2, 3], quantization: parameters))
+            let left = try graph.node(.dequantize, a)
+            let right = try graph.node(.dequantize, b)
+            var x = try graph.node(.concatenation(axis: 1, activation: .none), left, right)
+            x = try graph.addNode(
+                .quantize(to: .int8), [x], names: ["q"], location: "q",
+                quantization: [differs ? other : parameters])[0]
+            graph.addOutput(x)
+            let kept = ["DEQUANTIZE", "DEQUANTIZE", "CONCATENATION", "QUANTIZE"]
+            try expect(graph, becomes: differs ? kept : ["CONCATENATION"])
+        }
+    }
+
     @Test func aPassIsNamedInItsErrors() throws {
         let failing = Pipeline([Pass("doomed") { _, _, _ in throw Diagnostic(.internalError, at: "", "no") }])
         var (graph, x) = start([2])

@@ -13,15 +13,18 @@ extension Pass {
     /// compute one value from one other and numbers are evaluated on sample points and compared with GELU, HARD_SWISH,
     /// LEAKY_RELU and ELU. Rounds differently than before.
     package static let functions = Pass("functions") { rewriting in
+        var places = FunctionCone.places(in: rewriting.graph)
         for id in rewriting.graph.nodes.map(\.id).reversed() where rewriting.graph.contains(id) {
             let graph = rewriting.graph
             let node = graph[id]
-            guard FunctionCone.canEnd(node.op), let (input, known) = FunctionCone.recognise(node, in: graph) else {
+            guard FunctionCone.canEnd(node.op), let (input, known) = FunctionCone.recognise(node, in: graph, places)
+            else {
                 continue
             }
             var patch = GraphPatch("functions", on: graph)
             try patch.replace(node, with: known, [input], in: graph)
             try rewriting.apply(patch)
+            places = FunctionCone.places(in: rewriting.graph)
         }
     }
 }
@@ -54,7 +57,9 @@ struct FunctionCone {
 
     /// Follows the operands of `end` back, and where all of the result comes from one value, compares. Of several such
     /// values the nearest that gives a known function counts.
-    static func recognise(_ end: Node, in graph: Graph) -> (input: ValueID, op: Operator)? {
+    static func recognise(
+        _ end: Node, in graph: Graph, _ places: [NodeID: Int]
+    ) -> (input: ValueID, op: Operator)? {
         guard graph.isFloat(end.outputs[0]) else { return nil }
         let shape = graph.type(of: end.outputs[0]).shape
         var members: [NodeID] = []
@@ -63,7 +68,7 @@ struct FunctionCone {
             // The latest value in execution order: no other one that is left depends on it.
             var latest: (value: ValueID, node: Node, place: Int)?
             for value in frontier {
-                guard let node = graph.producer(of: value), let place = graph.order.firstIndex(of: node.id) else {
+                guard let node = graph.producer(of: value), let place = places[node.id] else {
                     continue
                 }
                 if place > latest?.place ?? -1 { latest = (value, node, place) }
@@ -87,6 +92,11 @@ struct FunctionCone {
             if let op = cone.recognised() { return (input, op) }
         }
         return nil
+    }
+
+    /// Where every node is in execution order.
+    static func places(in graph: Graph) -> [NodeID: Int] {
+        Dictionary(uniqueKeysWithValues: graph.order.enumerated().map { ($1, $0) })
     }
 
     /// True when every constant operand is one number.
