@@ -64,7 +64,9 @@ let package = Package(
             exclude: ["refused.txt"]),
         .testTarget(
             name: "ONNXImporterTests", dependencies: ["TensorCore", "Operators", "GraphIR", "ONNXImporter"]),
-        .testTarget(name: "QuantizationTests", dependencies: ["TensorCore", "Quantization"]),
+        .testTarget(
+            name: "QuantizationTests",
+            dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime", "Quantization"]),
         .testTarget(
             name: "PassesTests",
             dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "ONNXImporter", "Passes"]),

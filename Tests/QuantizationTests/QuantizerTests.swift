@@ -1,0 +1,143 @@
+import GraphIR
+import Operators
+import Quantization
+import Runtime
+import TensorCore
+import Testing
+
+/// Deterministic numbers in [-1, 1).
+private struct Numbers {
+    var state: UInt64
+    mutating func next() -> Float {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Float(state >> 40) / Float(1 << 23) - 1
+    }
+    mutating func tensor(_ shape: Shape, scale: Float = 1) -> Tensor {
+        Tensor((0..<shape.elementCount).map { _ in next() * scale }, shape: shape)
+    }
+}
+
+private func convolution(
+    _ graph: inout Graph, _ input: ValueID, _ name: String, outputs: Int, activation: Activation = .none,
+    _ numbers: inout Numbers
+) throws -> ValueID {
+    let channels = graph.type(of: input).shape[3]
+    let weights = graph.addConstant(numbers.tensor([outputs, 3, 3, channels], scale: 0.3), name: "\(name)/weights")
+    let bias = graph.addConstant(numbers.tensor([outputs], scale: 0.1), name: "\(name)/bias")
+    let op = Operator.conv2D(Conv2D(padding: .same, activation: activation))
+    return try graph.addNode(op, [input, weights, bias], names: [name], location: name)[0]
+}
+
+/// Two convolutions, between them a layer that has no integer kernel and unbalances the channels.
+private func unbalanced() throws -> Graph {
+    var numbers = Numbers(state: 1)
+    var graph = Graph(name: "unbalanced")
+    let input = graph.addInput("input", TensorType(.float32, [1, 8, 8, 3]))
+    let first = try convolution(&graph, input, "first", outputs: 4, activation: .relu, &numbers)
+    let sine = try graph.addNode(.unary(.sin), [first], names: ["sine"], location: "sine")[0]
+    let factors = graph.addConstant(Tensor([0.01, 1, 7, 50] as [Float], shape: [4]), name: "factors")
+    let scaled = try graph.addNode(.binary(Binary(.mul)), [sine, factors], names: ["scaled"], location: "scaled")[0]
+    graph.addOutput(try convolution(&graph, scaled, "second", outputs: 2, &numbers))
+    return graph
+}
+
+private func samples(_ graph: Graph, _ count: Int, seed: UInt64 = 9) -> [[Tensor]] {
+    var numbers = Numbers(state: seed)
+    return (0..<count).map { _ in graph.inputs.map { numbers.tensor(graph.type(of: $0.value).shape) } }
+}
+
+private func statistics(_ graph: Graph, _ samples: [[Tensor]]) throws -> CalibrationStatistics {
+    let plan = try Plan(graph, options: RunOptions(engine: .reference))
+    var result = CalibrationStatistics()
+    for sample in samples { try result.collect(plan, sample: sample) }
+    return result
+}
+
+private func outputs(_ graph: Graph, _ samples: [[Tensor]]) throws -> [Float] {
+    let plan = try Plan(graph, options: RunOptions(engine: .reference))
+    return try samples.flatMap { try plan.run($0)[0].elements(of: Float.self) }
+}
+
+private func meanSquare(_ a: [Float], _ b: [Float]) -> Double {
+    zip(a, b).reduce(0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) } / Double(max(a.count, 1))
+}
+
+@Suite struct QuantizerTests {
+    @Test func balancingKeepsTheFunctionAndLowersTheError() throws {
+        let graph = try unbalanced()
+        let data = samples(graph, 4)
+        let options = QuantizationOptions(range: .minMax)
+        let learnt = try statistics(graph, data)
+        let balanced = try #require(try Quantizer.balanced(graph, statistics: learnt, options: options))
+        let wanted = try outputs(graph, data)
+        // Powers of two: the same products, and sums in the same order.
+        #expect(try outputs(balanced, data) == wanted)
+        let plain = try Quantizer.quantize(graph, statistics: learnt, options: options)
+        let better = try Quantizer.quantize(balanced, statistics: statistics(balanced, data), options: options)
+        #expect(
+            try meanSquare(outputs(better.graph, data), wanted) < meanSquare(outputs(plain.graph, data), wanted))
+    }
+
+    @Test func convolutionsComputeOnCodesAndTheRestSaysWhyNot() throws {
+        let graph = try unbalanced()
+        let result = try Quantizer.quantize(
+            graph, statistics: statistics(graph, samples(graph, 2)), options: QuantizationOptions())
+        try result.graph.verify()
+        #expect(result.report.integerShare == 1)
+        let reasons = Dictionary(uniqueKeysWithValues: result.report.entries.map { ($0.location, $0.placement) })
+        #expect(reasons["first"] == .integer)
+        #expect(reasons["sine"] == .float(.noIntegerKernel))
+        #expect(reasons["scaled"] == .float(.floatOperands))
+    }
+
+    @Test func valuesThatDecideIndicesStayFloat() throws {
+        var numbers = Numbers(state: 4)
+        var graph = Graph(name: "choice")
+        let input = graph.addInput("input", TensorType(.float32, [1, 4, 4, 2]))
+        let costs = try convolution(&graph, input, "costs", outputs: 3, &numbers)
+        let magnitude = try graph.addNode(.unary(.abs), [costs], names: ["magnitude"], location: "magnitude")[0]
+        let axis = graph.addConstant(Tensor([3] as [Int32], shape: []), name: "axis")
+        let choice = try graph.addNode(
+            .argument(ArgumentReduction(.min, outputType: .int32)), [magnitude, axis], names: ["choice"],
+            location: "choice")[0]
+        graph.addOutput(choice)
+        let result = try Quantizer.quantize(
+            graph, statistics: statistics(graph, samples(graph, 2)), options: QuantizationOptions())
+        let placements = Dictionary(uniqueKeysWithValues: result.report.entries.map { ($0.location, $0.placement) })
+        #expect(placements["costs"] == .integer)
+        #expect(placements["magnitude"] == .float(.decidesIndices))
+    }
+
+    @Test func biasCorrectionTakesAShiftBack() throws {
+        var numbers = Numbers(state: 6)
+        var graph = Graph(name: "shifted")
+        let input = graph.addInput("input", TensorType(.float32, [1, 8, 8, 3]))
+        graph.addOutput(try convolution(&graph, input, "layer", outputs: 4, &numbers))
+        let data = samples(graph, 3)
+        let result = try Quantizer.quantize(
+            graph, statistics: statistics(graph, data), options: QuantizationOptions(range: .minMax))
+        var broken = result.graph
+        let node = try #require(broken.nodes.first { if case .conv2D = $0.op { true } else { false } })
+        let biasID = try #require(node.inputs[2])
+        let bias = try #require(broken.constant(biasID))
+        let step = try #require(broken.type(of: node.outputs[0]).quantization).scale
+        let scales = try #require(bias.type.quantization).scales
+        let codes = zip(bias.elements(of: Int32.self), scales).map { $0 + Int32(2 * step / $1) }
+        broken.setConstant(biasID, Tensor(codes, shape: bias.shape, quantization: bias.type.quantization))
+        let run = RunOptions(engine: .reference)
+        var means = ChannelMeans()
+        let plan = try Plan(graph, options: run)
+        for sample in data { try means.collect(plan, sample: sample) }
+        let wanted = try outputs(graph, data)
+        let before = try meanSquare(outputs(broken, data), wanted)
+        #expect(try BiasCorrection.correct(&broken, towards: means, samples: data, options: run) == 1)
+        #expect(try meanSquare(outputs(broken, data), wanted) < before / 4)
+    }
+
+    @Test func noSampleIsAnError() throws {
+        let graph = try unbalanced()
+        #expect(throws: Diagnostic.self) {
+            try Quantizer.quantize(graph, statistics: CalibrationStatistics(), options: QuantizationOptions())
+        }
+    }
+}
