@@ -107,7 +107,7 @@ extension FastKernels {
         let width = max(output.shape[2] * stride.width, input.shape[2]) + (kernelW - 1) * dilation.width + 2
         let channels = max(input.shape[3], output.shape[3])
         guard input.count < limit, output.count < limit, kernelH * kernelW < 1 << 16, width < 1 << 24, reach < 1 << 16,
-            channels < 1 << 20, (reach * 4).multipliedReportingOverflow(by: width * channels).partialValue < limit * 4,
+            channels < 1 << 20, (reach * 4).multipliedReportingOverflow(by: width * channels).partialValue < 1 << 26,
             kernelH * kernelW * channels < 1 << 26
         else { return nil }
         return ck_conv_shape(

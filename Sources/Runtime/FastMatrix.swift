@@ -70,6 +70,7 @@ extension FastKernels {
         }
         guard let product = PackedConvolution(handle) else { return nil }
         let bytes = ck_conv_packed_bytes(product.handle)
+        guard matrices < 1 << 20, matrices * bytes < 1 << 31 else { return nil }
         let memory = OwnedMemory(byteCount: matrices * bytes)
         let panels = Int(ck_product_panels(product.handle))
         let pack = Step(units: matrices * panels, cost: right.count * 2) { range, _ in

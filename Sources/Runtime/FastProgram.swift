@@ -4,6 +4,12 @@ import Operators
 import ReferenceKernels
 import TensorCore
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// A graph made ready for the fast engine: memory placed, weights packed, one list of steps for every node.
 final class FastProgram {
     private enum Work {
@@ -25,11 +31,16 @@ final class FastProgram {
     /// Bytes of the block that holds all values.
     var arenaByteCount: Int { placement.byteCount }
 
-    init(_ graph: Graph, threads: Int) {
+    /// - Throws: `Diagnostic` (.unsupported) when the values need more memory than can be had.
+    init(_ graph: Graph, threads: Int) throws {
         self.graph = graph
         nodes = graph.nodes
         placement = Placement(graph)
-        memory = UnsafeMutableRawPointer.allocate(byteCount: placement.byteCount + 256, alignment: 64)
+        guard let block = FastProgram.allocate(placement.byteCount) else {
+            throw Diagnostic(
+                .unsupported, at: graph.name, "the values need \(placement.byteCount >> 20) MiB of memory at once")
+        }
+        memory = block
         pool = ThreadPool(threads: threads)
         var scratchBytes = 64
         for node in nodes {
@@ -42,8 +53,14 @@ final class FastProgram {
         }
     }
 
+    /// Memory for `byteCount` bytes and what vector loads may read behind them; nil beyond 32 GiB or when there is none.
+    private static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+        guard byteCount < 1 << 35 else { return nil }
+        return aligned_alloc(64, (byteCount + 319) & ~63)
+    }
+
     deinit {
-        memory.deallocate()
+        free(memory)
         for block in scratch { block.deallocate() }
     }
 

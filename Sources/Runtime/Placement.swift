@@ -45,6 +45,11 @@ struct Placement {
         for index in blocks.indices.sorted(by: { (blocks[$0].bytes, $1) > (blocks[$1].bytes, $0) }) {
             let block = blocks[index]
             var offset = 0
+            // Absurd sizes, which broken files have, are not placed; whoever allocates sees the count and refuses.
+            guard block.bytes < 1 << 40, byteCount < 1 << 40 else {
+                byteCount = 1 << 40
+                continue
+            }
             for other in placed.sorted(by: { blocks[$0].offset < blocks[$1].offset }) {
                 let taken = blocks[other]
                 guard taken.first <= block.last, block.first <= taken.last else { continue }

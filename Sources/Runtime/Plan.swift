@@ -48,7 +48,7 @@ public final class Plan: @unchecked Sendable {
         try graph.verify()
         self.graph = graph
         self.options = options
-        program = options.engine == .fast ? FastProgram(graph, threads: options.threads) : nil
+        program = options.engine == .fast ? try FastProgram(graph, threads: options.threads) : nil
     }
 
     /// Bytes of the block of memory that holds all values of the fast engine; 0 for the reference engine.
