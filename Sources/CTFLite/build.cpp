@@ -13,6 +13,8 @@ struct CTFLBuilder {
     std::vector<Offset<fmt::Buffer>> buffers;
     std::vector<Offset<fmt::OperatorCode>> codes;
     std::vector<Offset<fmt::Tensor>> tensors;
+    /// Names of the tensors, which are shared with the signature.
+    std::vector<Offset<flatbuffers::String>> tensorNames;
     std::vector<Offset<fmt::Operator>> operators;
     std::vector<Offset<fmt::Metadata>> metadata;
     size_t byteCount = 0;
@@ -124,6 +126,7 @@ extern "C" int32_t ctfl_builder_add_tensor(CTFLBuilder *builder, const CTFLTenso
         table.add_shape_signature(signature);
         table.add_has_rank(true);
         builder->tensors.push_back(table.Finish());
+        builder->tensorNames.push_back(name);
         return static_cast<int32_t>(builder->tensors.size() - 1);
     });
 }
@@ -155,6 +158,22 @@ extern "C" CTFLStatus ctfl_builder_add_metadata(CTFLBuilder *builder, const char
     });
 }
 
+namespace {
+
+/// Inputs or outputs of the signature: tensor indices under their names.
+Offset<flatbuffers::Vector<Offset<fmt::TensorMap>>> tensorMaps(CTFLBuilder *builder, CTFLSpan indices) {
+    std::vector<Offset<fmt::TensorMap>> maps;
+    const auto *values = static_cast<const int32_t *>(indices.data);
+    for (size_t i = 0; i < indices.count; i++) {
+        const auto index = static_cast<size_t>(values[i]);
+        if (index >= builder->tensorNames.size()) continue;
+        maps.push_back(fmt::CreateTensorMap(builder->flat, builder->tensorNames[index], static_cast<uint32_t>(index)));
+    }
+    return builder->flat.CreateVector(maps);
+}
+
+}  // namespace
+
 extern "C" CTFLStatus ctfl_builder_finish(
     CTFLBuilder *builder, CTFLSpan inputs, CTFLSpan outputs, const char *subgraphName, const char *description,
     CTFLSpan *bytes) {
@@ -172,10 +191,16 @@ extern "C" CTFLStatus ctfl_builder_finish(
         const auto buffers = flat.CreateVector(builder->buffers);
         const auto metadata = builder->metadata.empty() ? 0 : flat.CreateVector(builder->metadata);
         const auto text = flat.CreateString(description);
+        const auto signatureInputs = tensorMaps(builder, inputs);
+        const auto signatureOutputs = tensorMaps(builder, outputs);
+        const auto key = flat.CreateString("serving_default");
+        const std::vector<Offset<fmt::SignatureDef>> signatures = {
+            fmt::CreateSignatureDef(flat, signatureInputs, signatureOutputs, key, 0)};
+        const auto signatureVector = flat.CreateVector(signatures);
         constexpr uint32_t formatVersion = 3;
         fmt::FinishModelBuffer(
             flat, fmt::CreateModel(
-                      flat, formatVersion, codes, subgraphVector, text, buffers, 0, metadata));
+                      flat, formatVersion, codes, subgraphVector, text, buffers, 0, metadata, signatureVector));
         *bytes = {flat.GetBufferPointer(), flat.GetSize()};
         return CTFLOk;
     });

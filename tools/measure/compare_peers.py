@@ -17,8 +17,14 @@ from PIL import Image
 from common import DEPTHC, ROOT, Run, ac_sqnr, litert, litert_run, operators, table
 
 ENVIRONMENTS = {
-    "onnx2tf": ["--ignore-requires-python", "onnx2tf==2.6.9", "onnx==1.20.1", "onnxruntime==1.24.4",
-                "ai-edge-litert==2.1.2", "numpy==2.2.6"],
+    # Its own pins contradict each other on Python 3.11: installed without them, in versions that work together.
+    "onnx2tf": ["--ignore-requires-python", "--no-deps", "onnx2tf==2.6.9", "onnx==1.20.1", "onnxruntime==1.24.4",
+                "ai-edge-litert==2.1.2", "numpy==2.2.6", "opencv-python-headless==4.13.0.92", "onnxsim==0.6.5",
+                "onnxoptimizer==0.4.2", "onnxscript==0.6.2", "onnx-ir", "sne4onnx==2.0.1", "sng4onnx==2.0.1",
+                "psutil==5.9.5", "protobuf==7.35.1", "h5py==3.14.0", "ml-dtypes==0.5.4", "flatbuffers==25.12.19",
+                "tqdm==4.67.1", "backports.strenum", "packaging", "typing-extensions", "rich", "markdown-it-py", "mdurl",
+                "pygments", "coloredlogs", "humanfriendly", "sympy", "mpmath", "setuptools==81.0.0", "requests",
+                "urllib3", "idna", "certifi", "charset-normalizer"],
     "ai-edge-quantizer": ["ai-edge-quantizer==0.10.0", "ai-edge-litert==2.3.0", "numpy==2.4.6"],
     "onnx2tf-tensorflow": ["onnx2tf==1.29.24", "tensorflow==2.19.0", "tf-keras==2.19.0", "onnx==1.19.1",
                            "onnxruntime==1.23.0", "ai-edge-litert==2.1.0", "numpy==1.26.4", "onnx-graphsurgeon",
