@@ -119,14 +119,15 @@ public enum Converter {
             activationType: options.precision == .int16x8 ? .int16 : .int8, range: options.range,
             integerPorts: options.ports == .int8, pinned: options.pinned)
         var calibrated = graph
-        func calibrate(_ stage: String, channels: Bool) throws -> CalibrationStatistics {
+        func calibrate(_ stage: String, channels: Set<ValueID>) throws -> CalibrationStatistics {
             let values = Quantizer.observedValues(calibrated, options: quantization)
             return try Self.calibrate(calibrated, calibration, options, values, channels, stage, progress)
         }
-        var statistics = try calibrate("calibrate", channels: true)
+        var statistics = try calibrate(
+            "calibrate", channels: Quantizer.balanceableValues(graph, options: quantization))
         if let balanced = try Quantizer.balanced(graph, statistics: statistics, options: quantization) {
             calibrated = balanced
-            statistics = try calibrate("calibrate again", channels: false)
+            statistics = try calibrate("calibrate again", channels: [])
         }
         var result = try Quantizer.quantize(calibrated, statistics: statistics, options: quantization)
         if options.correctBiases {
@@ -191,7 +192,7 @@ public enum Converter {
 
     private static func calibrate(
         _ graph: Graph, _ calibration: SampleFolder, _ options: ConversionOptions, _ values: Set<ValueID>,
-        _ channels: Bool, _ stage: String, _ progress: (String, Int, Int) -> Void
+        _ channels: Set<ValueID>, _ stage: String, _ progress: (String, Int, Int) -> Void
     ) throws -> CalibrationStatistics {
         let plan = try Plan(graph, options: RunOptions(engine: options.engine, threads: options.threads))
         var statistics = CalibrationStatistics()

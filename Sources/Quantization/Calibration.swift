@@ -13,11 +13,11 @@ public struct CalibrationStatistics: Sendable {
     public init() {}
 
     /// Runs `plan` on one sample and adds the float32 values among `values` (all when nil), with the extrema of their
-    /// channels when `channels` is set.
+    /// channels for those among `channels`.
     ///
     /// - Throws: what ``Plan/run(_:observe:)`` throws.
     public mutating func collect(
-        _ plan: Plan, sample: [Tensor], values: Set<ValueID>? = nil, channels: Bool = true
+        _ plan: Plan, sample: [Tensor], values: Set<ValueID>? = nil, channels: Set<ValueID>? = nil
     ) throws {
         let collector = Collector(self, values, channels)
         self = CalibrationStatistics()
@@ -37,9 +37,9 @@ public struct CalibrationStatistics: Sendable {
     private final class Collector {
         var statistics: CalibrationStatistics
         private let values: Set<ValueID>?
-        private let channels: Bool
+        private let channels: Set<ValueID>?
 
-        init(_ statistics: CalibrationStatistics, _ values: Set<ValueID>?, _ channels: Bool) {
+        init(_ statistics: CalibrationStatistics, _ values: Set<ValueID>?, _ channels: Set<ValueID>?) {
             self.statistics = statistics
             self.values = values
             self.channels = channels
@@ -48,7 +48,9 @@ public struct CalibrationStatistics: Sendable {
         func add(_ value: ValueID, _ tensor: Tensor) {
             guard tensor.elementType == .float32, values?.contains(value) ?? true else { return }
             statistics.ranges[value, default: RangeStatistics()].add(tensor)
-            if channels, tensor.shape.rank >= 2 { statistics.channels[value, default: ChannelExtrema()].add(tensor) }
+            if channels?.contains(value) ?? true, tensor.shape.rank >= 2 {
+                statistics.channels[value, default: ChannelExtrema()].add(tensor)
+            }
         }
     }
 }

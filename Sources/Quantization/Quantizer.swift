@@ -47,6 +47,24 @@ public enum Quantizer {
         return result
     }
 
+    /// The values whose channels ``balanced(_:statistics:options:)`` looks at: those computed in float, and the operands
+    /// of concatenations.
+    public static func balanceableValues(_ graph: Graph, options: QuantizationOptions) -> Set<ValueID> {
+        guard options.balanceChannels, options.activationType != .int16 else { return [] }
+        var analysis = PlacementAnalysis(graph, pinned: options.pinned)
+        let placements = analysis.placements(activationType: options.activationType)
+        var result = Set<ValueID>()
+        for node in graph.nodes {
+            if case .float = placements[node.id] { result.formUnion(node.outputs) }
+        }
+        for node in graph.nodes {
+            guard case .concatenation = node.op, node.inputs.contains(where: { $0.map(result.contains) ?? false })
+            else { continue }
+            result.formUnion(node.inputs.compactMap { $0 })
+        }
+        return result
+    }
+
     /// The graph to calibrate a second time and quantise instead of `graph`: the same function with balanced channels.
     /// Nil when nothing is to gain.
     public static func balanced(

@@ -31,9 +31,9 @@ public struct RangeStatistics: Sendable, Hashable {
         var low = Float.infinity
         var high = -Float.infinity
         var finite = 0
-        for x in elements where x.isFinite {
-            low = min(low, x)
-            high = max(high, x)
+        for x in elements where abs(x) <= Float.greatestFiniteMagnitude {
+            if x < low { low = x }
+            if x > high { high = x }
             finite += 1
         }
         nonFiniteCount += elements.count - finite
@@ -45,8 +45,10 @@ public struct RangeStatistics: Sendable, Hashable {
         let inverseWidth = Self.powerOfTwo(-exponent)
         let offset = Self.binCount
         bins.withUnsafeMutableBufferPointer { bins in
-            for x in elements where x.isFinite {
-                bins[Int((Double(x) * inverseWidth).rounded(.down)) + offset] += 1
+            for x in elements where abs(x) <= Float.greatestFiniteMagnitude {
+                let position = Double(x) * inverseWidth
+                let truncated = Int(position)
+                bins[(position < Double(truncated) ? truncated - 1 : truncated) + offset] += 1
             }
         }
     }

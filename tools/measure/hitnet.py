@@ -120,11 +120,15 @@ def main():
         depthc("compare", model, f"{folder}/int8.tflite", "--data", data, "--layers", "--json", f"{folder}/layers.json")
         layers = json.loads(Path(f"{folder}/layers.json").read_text())["layers"]
         print("    where the error enters: the first layers, and those that lose most against the layer before them")
-        losses = sorted(range(1, len(layers)), key=lambda i: layers[i]["sqnr"] - layers[i - 1]["sqnr"])[:12]
+
+        def sqnr(i):
+            return min(float(layers[i]["sqnr"]), 200.0)
+
+        losses = sorted(range(1, len(layers)), key=lambda i: sqnr(i) - sqnr(i - 1))[:12]
         rows = [("layer", "SQNR dB", "before dB", "type")]
         for i in [0, 1, 2, *sorted(losses)]:
-            rows.append((layers[i]["name"].split(";")[0][-60:], f"{layers[i]['sqnr']:.1f}",
-                         f"{layers[i - 1]['sqnr']:.1f}" if i else "", layers[i]["type"]))
+            rows.append((layers[i]["name"].split(";")[0][-60:], f"{sqnr(i):.1f}",
+                         f"{sqnr(i - 1):.1f}" if i else "", layers[i]["type"]))
         table(rows)
     checks.finish()
 
