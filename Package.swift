@@ -74,7 +74,7 @@ let package = Package(
         .testTarget(name: "ImageIOTests", dependencies: ["TensorCore", "ImageIO"], exclude: ["Goldens"]),
         .testTarget(name: "DepthCompilerTests", dependencies: ["DepthCompiler"]),
         .testTarget(name: "CommandLineTests", dependencies: ["depthc"]),
-        .testTarget(name: "EvaluationTests", dependencies: ["TensorCore", "Evaluation"]),
+        .testTarget(name: "EvaluationTests", dependencies: ["TensorCore", "Evaluation"], exclude: ["Recorded"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11,

@@ -65,6 +65,40 @@ public struct SampleFolder: Sendable {
     /// The name of a sample: its file or folder.
     public func name(_ index: Int) -> String { items[index].name }
 
+    /// Where a sample's files are.
+    public struct Place: Sendable, Hashable {
+        public var folder: String
+        /// The folder's name where the sample has one of its own, else what its files are called before `_left`, or
+        /// before their ending.
+        public var name: String
+        public var hasOwnFolder: Bool
+    }
+
+    /// Where the files of a sample are.
+    public func place(_ index: Int) -> Place {
+        let name = items[index].name
+        let stem = (name as NSString).deletingPathExtension
+        func beside(_ file: String) -> Place {
+            Place(
+                folder: (file as NSString).deletingLastPathComponent, name: (stem as NSString).lastPathComponent,
+                hasOwnFolder: false)
+        }
+        func own(_ folder: String) -> Place {
+            Place(folder: folder, name: (folder as NSString).lastPathComponent, hasOwnFolder: true)
+        }
+        switch items[index].item {
+        case .array(let file), .picture(let file): return beside(file)
+        case .arrays(let folder):
+            return own(
+                (folder as NSString).lastPathComponent == "inputs"
+                    ? (folder as NSString).deletingLastPathComponent : folder)
+        case .pair(let left, _):
+            let file = (left as NSString).lastPathComponent
+            guard (file as NSString).deletingPathExtension == "left" else { return beside(left) }
+            return own((left as NSString).deletingLastPathComponent)
+        }
+    }
+
     /// One tensor for every input of `graph`, in its layout and element types.
     ///
     /// - Throws: `Diagnostic` located in the sample when a file is missing, damaged or does not fit.

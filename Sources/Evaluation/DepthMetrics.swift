@@ -22,6 +22,8 @@ public struct DepthMetrics: Sendable, Hashable, Codable {
     public var rmse: Double
     /// Mean absolute error: the end-point error of a disparity map, in the reference's unit.
     public var meanError: Double
+    /// Share of pixels whose error is above 3 (px, for disparity) and above 5 % of the reference.
+    public var d1: Double
     /// Share of pixels with `max(prediction / reference, reference / prediction) < 1.25`.
     public var delta1: Double
     /// What the prediction was multiplied by and what was added then.
@@ -41,19 +43,39 @@ public struct DepthMetrics: Sendable, Hashable, Codable {
         var squares = 0.0
         var absolute = 0.0
         var near = 0
+        var wrong = 0
         for (expected, raw) in pairs {
             let actual = raw * scale + shift
             let error = abs(actual - expected)
             relative += error / expected
             squares += error * error
             absolute += error
+            if error > 3, error > 0.05 * expected { wrong += 1 }
             if actual > 0, max(actual / expected, expected / actual) < 1.25 { near += 1 }
         }
         let number = Double(count)
         absRel = relative / number
         rmse = (squares / number).squareRoot()
         meanError = absolute / number
+        d1 = Double(wrong) / number
         delta1 = Double(near) / number
+    }
+
+    /// The measures over the pixels of all `parts` together; scale and shift are the means. nil without parts.
+    public init?(pooling parts: [DepthMetrics]) {
+        guard !parts.isEmpty else { return nil }
+        count = parts.reduce(0) { $0 + $1.count }
+        let number = Double(count)
+        func mean(_ figure: (DepthMetrics) -> Double) -> Double {
+            parts.reduce(0) { $0 + figure($1) * Double($1.count) } / number
+        }
+        absRel = mean(\.absRel)
+        rmse = mean { $0.rmse * $0.rmse }.squareRoot()
+        meanError = mean(\.meanError)
+        d1 = mean(\.d1)
+        delta1 = mean(\.delta1)
+        scale = parts.reduce(0) { $0 + $1.scale } / Double(parts.count)
+        shift = parts.reduce(0) { $0 + $1.shift } / Double(parts.count)
     }
 
     private static func align(

@@ -20,7 +20,7 @@ struct Depthc: ParsableCommand {
             """,
         version: Converter.version,
         subcommands: [
-            Inspect.self, Convert.self, Run.self, Golden.self, Validate.self, Compare.self, Bench.self,
+            Inspect.self, Convert.self, Run.self, Golden.self, Validate.self, Compare.self, Evaluate.self, Bench.self,
         ])
 
     static func main() {

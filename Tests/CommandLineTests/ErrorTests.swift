@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 @Suite struct ErrorTests {
-    static let commands = ["inspect", "convert", "run", "golden", "validate", "compare", "bench"]
+    static let commands = ["inspect", "convert", "run", "golden", "validate", "compare", "evaluate", "bench"]
 
     @Test(arguments: commands)
     func helpTeachesWithExamples(_ command: String) throws {
@@ -18,7 +18,9 @@ import Testing
         (["convert", "x", "-o", "y", "--range", "wide"], 64), (["convert", "x", "-o", "y", "--head", "hilbert"], 65),
         (["run", "x", "-o", "y", "--delegate", "dsp"], 65), (["run", "x", "-o", "y", "--input", "/nowhere.npy"], 66),
         (["validate", "x", "--golden", "/nowhere"], 66), (["golden", "x", "--data", "/nowhere", "-o", "y"], 66),
-        (["inspect", "x", "--shape", "1x2"], 64), (["inspect", "x", "--shape", "a=1x-2"], 64),
+        (["evaluate", "x", "--data", "/nowhere"], 66), (["evaluate", "x", "--data", "y", "--range", "5..5"], 64),
+        (["evaluate", "x", "--data", "y", "--alignment", "guess"], 64), (["inspect", "x", "--shape", "1x2"], 64),
+        (["inspect", "x", "--shape", "a=1x-2"], 64),
         (["run", "x", "-o", "y", "--recipe", "/nowhere.yaml"], 66), (["inspect", "Package.swift"], 65),
     ])
     func exitCodes(_ arguments: [String], _ code: Int) throws {
