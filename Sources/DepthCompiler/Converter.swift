@@ -40,6 +40,8 @@ public struct Conversion: Sendable {
     public var graph: Graph
     /// Present when the conversion quantised.
     public var report: QuantizationReport?
+    /// What was assumed, one sentence each.
+    public var assumptions: [String] = []
 }
 
 /// The compiler: from a loaded model to the bytes of a `.tflite` file.
@@ -65,17 +67,19 @@ public enum Converter {
         progress: (String, Int, Int) -> Void = { _, _, _ in }
     ) throws -> Conversion {
         var source = model.graph
+        var assumptions: [String] = []
+        if options.precision == .float, source.isQuantized {
+            source = try Dequantisation.float(source)
+            assumptions.append(
+                "weights keep their rounding, activations lose theirs; what integer ranges clip beyond fused "
+                    + "activations is not reproduced")
+        }
         if options.precision != .keep, !source.isQuantized { try Pipeline.floatWeights.run(on: &source) }
         let graph = try canonical(source, keepLayout: options.keepLayout || model.format == .tflite)
-        var result = Conversion(bytes: [], graph: graph, report: nil)
+        var result = Conversion(bytes: [], graph: graph, report: nil, assumptions: assumptions)
         try checkPorts(of: graph, options)
         switch options.precision {
-        case .keep, .float:
-            if options.precision == .float, graph.isQuantized {
-                throw Diagnostic(
-                    .unsupported, at: model.path, "quantised sources cannot be turned back into float",
-                    suggestion: "--precision keep")
-            }
+        case .keep, .float: break
         case .int8, .int16x8:
             if !graph.isQuantized { result = try quantize(graph, options, calibration, progress) }
         case .float16, .dynamic, .w4a8, .w4a4, .mixed:

@@ -13,6 +13,7 @@ struct Convert: ParsableCommand {
               depthc convert model.onnx -o model_int8.tflite --precision int8 --calibration samples
               depthc convert hitnet.onnx -o hitnet_int8.tflite --precision int8 --calibration pairs \
             --recipe converters/hitnet.yaml
+              depthc convert model_int8.tflite -o model_dequantised.tflite --precision float
 
             Calibration samples are NAME.npy files, folders with INPUT.npy for every input, or with a recipe pictures \
             (for stereo: folders with left.* and right.*).
@@ -94,6 +95,7 @@ struct Convert: ParsableCommand {
             if progress?.stage != stage { progress = (stage, Progress(stage)) }
             progress?.bar.update(done, total)
         }
+        conversion.assumptions.forEach { note("assumed: \($0)") }
         try AtomicFile.write(conversion.bytes, to: output)
         let summary = ConversionSummary(
             model: model, conversion: conversion, output: output, precision: precision,
