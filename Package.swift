@@ -36,12 +36,13 @@ let package = Package(
             name: "Runtime", dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "CKernels"]),
         .target(name: "Passes", dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR"]),
         .target(name: "Quantization", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime", "Passes"]),
+        .target(name: "CurveHead", dependencies: ["TensorCore", "Operators", "GraphIR"]),
         .target(name: "Evaluation", dependencies: ["TensorCore", "ImageIO", "Operators", "GraphIR", "Runtime"]),
         .target(
             name: "DepthCompiler",
             dependencies: [
                 "TensorCore", "ImageIO", "Operators", "GraphIR", "ONNXImporter", "TFLiteCodec", "Runtime", "Passes",
-                "Quantization", "Evaluation", .product(name: "Yams", package: "Yams"),
+                "Quantization", "CurveHead", "Evaluation", .product(name: "Yams", package: "Yams"),
             ]),
         .executableTarget(
             name: "depthc",
@@ -70,6 +71,9 @@ let package = Package(
         .testTarget(
             name: "PassesTests",
             dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "ONNXImporter", "Passes"]),
+        .testTarget(
+            name: "CurveHeadTests", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime", "CurveHead"],
+            exclude: ["Recorded"]),
         .testTarget(name: "RuntimeTests", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime"]),
         .testTarget(name: "ImageIOTests", dependencies: ["TensorCore", "ImageIO"], exclude: ["Goldens"]),
         .testTarget(name: "DepthCompilerTests", dependencies: ["DepthCompiler"]),

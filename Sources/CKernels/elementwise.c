@@ -77,6 +77,10 @@ void ck_binary_codes(
             n, q);
 }
 
+static void cast_u16_to_i32(const uint16_t *in, int32_t *out, int64_t n) {
+    for (int64_t i = 0; i < n; i++) out[i] = in[i];
+}
+
 void ck_cast(int32_t kind, const void *in, void *out, int64_t n) {
     const ck_rows *rows = ck_current_rows();
     switch (kind) {
@@ -85,6 +89,7 @@ void ck_cast(int32_t kind, const void *in, void *out, int64_t n) {
     case CK_I32_TO_I64: rows->cast_i32_to_i64(in, out, n); break;
     case CK_I64_TO_I32: rows->cast_i64_to_i32(in, out, n); break;
     case CK_I64_TO_F32: rows->cast_i64_to_f32(in, out, n); break;
+    case CK_U16_TO_I32: cast_u16_to_i32(in, out, n); break;
     }
 }
 

@@ -1,3 +1,4 @@
+import CurveHead
 import GraphIR
 import ImageIO
 import Operators
@@ -17,6 +18,14 @@ public enum PortTypes: String, Sendable, CaseIterable {
     case keep, float, int8
 }
 
+/// What a file with a curve head returns.
+public enum HeadOutput: String, Sendable, CaseIterable {
+    /// Depth, decoded in the graph by builtin operators.
+    case depth
+    /// The curve's components; the decode table is in the file's metadata.
+    case components
+}
+
 /// What a conversion is asked to do.
 public struct ConversionOptions: Sendable {
     public var precision: Precision = .keep
@@ -28,6 +37,9 @@ public struct ConversionOptions: Sendable {
     public var correctBiases = true
     public var threads = 1
     public var engine: Engine = .fast
+    /// The curve whose components the model emits; nil when its output stays as it is.
+    public var head: Recipe.Head?
+    public var headOutput: HeadOutput = .depth
     /// What the model is fed and what its depth output measures; goes into the metadata.
     public var recipe: Recipe?
 
@@ -87,8 +99,26 @@ public enum Converter {
                 .unsupported, at: "--precision \(options.precision.rawValue)", "is not built yet",
                 suggestion: "keep, float, int8 and int16x8 are")
         }
-        result.bytes = try export(result.graph, model, options)
+        let decodeTable = try finishHead(of: &result.graph, options)
+        result.bytes = try export(result.graph, model, options, decodeTable)
         return result
+    }
+
+    /// Puts the decode of a curve head into the graph, or returns its table for the metadata.
+    private static func finishHead(of graph: inout Graph, _ options: ConversionOptions) throws -> [UInt8]? {
+        guard let head = options.head else { return nil }
+        guard let index = graph.outputs.firstIndex(where: { $0.sourceName == head.components }) else {
+            throw Diagnostic(
+                .usage, at: "head", "the model has no output \(head.components)",
+                suggestion: "its outputs are \(graph.outputs.map(\.sourceName).joined(separator: ", "))")
+        }
+        switch options.headOutput {
+        case .depth:
+            try head.decoding.attach(to: &graph, output: index, name: options.recipe?.output?.name ?? "depth")
+            return nil
+        case .components:
+            return try head.decoding.tableBytes(of: graph.outputs[index], in: graph)
+        }
     }
 
     /// Refuses element types at the ports that the conversion would not give them.
@@ -119,9 +149,14 @@ public enum Converter {
                 .usage, at: "--precision \(options.precision.rawValue)", "needs calibration data",
                 suggestion: "--calibration DIR")
         }
-        let quantization = QuantizationOptions(
+        var quantization = QuantizationOptions(
             activationType: options.precision == .int16x8 ? .int16 : .int8, range: options.range,
             integerPorts: options.ports == .int8, pinned: options.pinned)
+        if let head = options.head {
+            for port in graph.outputs where port.sourceName == head.components {
+                quantization.fixedRanges[graph[port.value].name] = 0...1
+            }
+        }
         var calibrated = graph
         func calibrate(_ stage: String, channels: Set<ValueID>) throws -> CalibrationStatistics {
             let values = Quantizer.observedValues(calibrated, options: quantization)
@@ -209,14 +244,21 @@ public enum Converter {
         return statistics
     }
 
-    private static func export(_ graph: Graph, _ model: Model, _ options: ConversionOptions) throws -> [UInt8] {
+    /// The name of the metadata entry with a curve head's decode table.
+    private static let decodeTableName = "depthc_decode_table"
+
+    private static func export(
+        _ graph: Graph, _ model: Model, _ options: ConversionOptions, _ decodeTable: [UInt8]?
+    ) throws -> [UInt8] {
         func ports(_ list: [Port], outputs: Bool) -> [ExportMetadata.Port] {
             list.map { port in
                 let meaning = outputs ? DepthOutput(port, of: model, recipe: options.recipe) : nil
                 return ExportMetadata.Port(
                     name: graph[port.value].name, sourceName: port.sourceName, permutation: port.sourcePermutation,
                     kind: meaning?.kind.rawValue, unit: meaning?.unit,
-                    scale: meaning.flatMap { $0.scale == 1 ? nil : $0.scale })
+                    scale: meaning.flatMap { $0.scale == 1 ? nil : $0.scale },
+                    curve: outputs && options.head?.components == port.sourceName
+                        ? options.head?.decoding : meaning?.curve)
             }
         }
         var metadata = ExportMetadata(
@@ -231,7 +273,9 @@ public enum Converter {
         if let made = model.metadata, options.precision == .keep, options.ports == .keep {
             (metadata.options, metadata.source, metadata.sourceHash) = (made.options, made.source, made.sourceHash)
         }
-        return try TFLiteCodec.encode(graph, metadata: [TFLiteCodec.metadataName: metadata.json()])
+        var entries = [TFLiteCodec.metadataName: try metadata.json()]
+        if let decodeTable { entries[decodeTableName] = decodeTable }
+        return try TFLiteCodec.encode(graph, metadata: entries)
     }
 }
 

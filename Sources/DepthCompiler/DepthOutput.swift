@@ -1,3 +1,4 @@
+import CurveHead
 import GraphIR
 import ImageIO
 import TensorCore
@@ -9,34 +10,56 @@ public struct DepthOutput: Sendable, Hashable {
     public var unit: String
     /// What the output's real values are multiplied by to be in `unit`.
     public var scale: Double
+    /// The curve that the output's channels are components of; nil when it is depth itself.
+    public var curve: CurveDecoding?
 
     /// What `recipe` says of the output `port`, else what the file's metadata says; nil when nobody does.
     public init?(_ port: GraphIR.Port, of model: Model, recipe: Recipe?) {
         if let recipe {
-            guard let output = recipe.output, output.name == port.sourceName else { return nil }
-            self.init(kind: output.kind, unit: output.unit, scale: output.scale)
+            guard let output = recipe.output else { return nil }
+            let curve = recipe.head.flatMap { $0.components == port.sourceName ? $0.decoding : nil }
+            guard output.name == port.sourceName || curve != nil else { return nil }
+            self.init(kind: output.kind, unit: output.unit, scale: output.scale, curve: curve)
             return
         }
         guard let entry = model.metadata?.outputs.first(where: { $0.sourceName == port.sourceName }),
             let kind = entry.kind.flatMap(Recipe.DepthKind.init(rawValue:))
         else { return nil }
-        self.init(kind: kind, unit: entry.unit ?? "relative", scale: entry.scale ?? 1)
+        self.init(kind: kind, unit: entry.unit ?? "relative", scale: entry.scale ?? 1, curve: entry.curve)
     }
 
-    public init(kind: Recipe.DepthKind, unit: String, scale: Double) {
+    public init(kind: Recipe.DepthKind, unit: String, scale: Double, curve: CurveDecoding? = nil) {
+        self.curve = curve
         self.kind = kind
         self.unit = unit
         self.scale = scale
     }
 
-    /// The first map of `tensor` in `unit`, rows from the top; nil when the tensor has more than two extents above 1
-    /// behind the first.
+    /// The first map of `tensor` in `unit`, rows from the top, components decoded; nil when the tensor has more than two
+    /// extents above 1 behind the first, channels of a curve not counted.
     public func map(_ tensor: Tensor) -> (width: Int, height: Int, values: [Float])? {
+        if let curve { return decoded(tensor, curve) }
         var extents = tensor.shape.dimensions
         if extents.count > 2 { extents.removeFirst() }
         let sides = extents.filter { $0 != 1 }
         guard sides.count == 2, sides[0] > 0, sides[1] > 0 else { return nil }
         let values = tensor.realValues().prefix(sides[0] * sides[1]).map { Float($0 * scale) }
         return (sides[1], sides[0], Array(values))
+    }
+
+    private func decoded(_ tensor: Tensor, _ curve: CurveDecoding) -> (width: Int, height: Int, values: [Float])? {
+        let shape = tensor.shape
+        guard let axis = [3, 1].first(where: { shape.rank == 4 && shape[$0] == curve.components }) else { return nil }
+        let (height, width) = axis == 3 ? (shape[1], shape[2]) : (shape[2], shape[3])
+        let channels = curve.components
+        let pixels = height * width
+        var values = Array(tensor.realValues().prefix(pixels * channels))
+        if axis == 1 {
+            let planes = values
+            for pixel in 0..<pixels {
+                for channel in 0..<channels { values[pixel * channels + channel] = planes[channel * pixels + pixel] }
+            }
+        }
+        return (width, height, curve.decode(values).map { Float($0 * scale) })
     }
 }

@@ -1,3 +1,4 @@
+import CurveHead
 import Foundation
 import TensorCore
 
@@ -14,6 +15,8 @@ public struct ExportMetadata: Codable, Sendable, Hashable {
         public var unit: String?
         /// What the output's real values are multiplied by to be in `unit`; absent when it is 1.
         public var scale: Double?
+        /// The curve that an output's channels are components of; the decode table lies beside this description.
+        public var curve: CurveDecoding?
     }
 
     public var producer = "depthc"

@@ -1,3 +1,4 @@
+@_exported import CurveHead
 @_exported import Evaluation
 @_exported import GraphIR
 @_exported import ImageIO

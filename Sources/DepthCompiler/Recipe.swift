@@ -1,3 +1,4 @@
+import CurveHead
 import ImageIO
 import Quantization
 import TensorCore
@@ -55,6 +56,18 @@ public struct Recipe: Sendable, Hashable {
         }
     }
 
+    /// The components of a curve, which stand for the recipe's output.
+    public struct Head: Sendable, Hashable {
+        /// The tensor with the components in the source model.
+        public var components: String
+        public var decoding: CurveDecoding
+
+        public init(components: String, decoding: CurveDecoding) {
+            self.components = components
+            self.decoding = decoding
+        }
+    }
+
     /// Defaults of the calibration.
     public struct Calibration: Sendable, Hashable {
         public var method: RangeMethod?
@@ -74,7 +87,8 @@ public struct Recipe: Sendable, Hashable {
     public var inputs: [Input]
     public var output: Output?
     public var calibration: Calibration
-    public var head: String
+    /// The curve head that the network was trained with; nil for a scalar output.
+    public var head: Head?
 
     /// The pictures of one sample.
     public var pictures: Pictures {

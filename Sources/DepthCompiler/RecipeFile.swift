@@ -1,3 +1,4 @@
+import CurveHead
 import Foundation
 import ImageIO
 import Quantization
@@ -61,11 +62,14 @@ extension Recipe {
         output = try mapping.has("output") ? Output(mapping.mapping("output")) : nil
         calibration = Calibration(method: nil, samples: nil)
         if mapping.has("calibration") { calibration = try Calibration(mapping.mapping("calibration")) }
-        head = try mapping.string("head", or: "keep")
+        head = try mapping.has("head") ? Head(mapping.mapping("head")) : nil
         let names = inputs.map(\.name)
         guard Set(names).count == names.count else { throw mapping.error("inputs", "two inputs have the same name") }
         let lefts = inputs.filter { $0.kind == .stereoLeft }.count
         let rights = inputs.filter { $0.kind == .stereoRight }.count
+        guard head == nil || output != nil else {
+            throw mapping.error("head", "a head needs an output that its components stand for")
+        }
         guard lefts == rights else { throw mapping.error("inputs", "stereo-left and stereo-right come in pairs") }
     }
 }
@@ -108,6 +112,24 @@ extension Recipe.Output {
         }
         scale = try mapping.has("scale") ? mapping.numbers("scale").first ?? 1 : 1
         guard scale > 0, scale.isFinite else { throw mapping.error("scale", "scale must be above 0") }
+    }
+}
+
+extension Recipe.Head {
+    init(_ mapping: YAMLMapping) throws(Diagnostic) {
+        try mapping.allow(["components", "curve", "order", "range"])
+        components = try mapping.string("components")
+        let range = try mapping.numbers("range")
+        guard let order = try mapping.numbers("order").first.flatMap({ Int(exactly: $0) }), range.count == 2 else {
+            throw mapping.error("range", "order is a whole number, range [depth at 0, depth at 1]")
+        }
+        do {
+            decoding = try CurveDecoding(
+                kind: mapping.choice("curve", CurveDecoding.Kind.allCases), order: order, lower: range[0],
+                upper: range[1])
+        } catch let error where error.code == .usage {
+            throw mapping.error("order", error.message)
+        }
     }
 }
 

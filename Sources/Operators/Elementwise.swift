@@ -77,6 +77,22 @@ extension Inference {
         return [TensorType(result ?? left.elementType, shape)]
     }
 
+    /// The operand's bytes as `type`. A wider type takes up the last axis, which must have as many elements as make one
+    /// of it; a narrower one gets an axis more behind the last; bytes of an element are little-endian (TFLite BITCAST).
+    static func bitcast(to type: ElementType, _ operands: Operands) throws -> [TensorType] {
+        let input = try operands.type(0)
+        let (from, to) = (input.elementType.byteCount, type.byteCount)
+        guard input.elementType != .int4, type != .int4, input.elementType != .bool, type != .bool else {
+            throw mismatch("\(input.elementType.rawValue) read as \(type.rawValue)")
+        }
+        if from == to { return [TensorType(type, input.shape)] }
+        if from > to { return [TensorType(type, Shape(input.shape.dimensions + [from / to]))] }
+        guard input.shape.dimensions.last == to / from else {
+            throw mismatch("the last axis of \(input.shape) does not make one \(type.rawValue)")
+        }
+        return [TensorType(type, Shape(Array(input.shape.dimensions.dropLast())))]
+    }
+
     static func prelu(_ operands: Operands) throws -> [TensorType] {
         let input = try operands.type(0)
         let alpha = try operands.type(1)

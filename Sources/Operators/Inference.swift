@@ -95,6 +95,7 @@ public enum Inference {
         case .prelu: try prelu(operands)
         case .select: try select(operands)
         case .cast(let to): [TensorType(to, try operands.type(0).shape)]
+        case .bitcast(let to): try bitcast(to: to, operands)
         case .softmax, .logSoftmax: try softmax(operands)
         case .reduce(let op): try reduce(op, operands)
         case .argument(let op): try argument(op, operands)

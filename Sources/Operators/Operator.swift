@@ -24,6 +24,8 @@ public enum Operator: Sendable, Hashable {
     case prelu
     case select
     case cast(to: ElementType)
+    /// The same bytes read as another type; see `Inference.bitcast`.
+    case bitcast(to: ElementType)
     // Normalization
     case softmax(beta: Float)
     case logSoftmax
@@ -104,6 +106,7 @@ extension Operator {
         case .prelu: "PRELU"
         case .select: "SELECT_V2"
         case .cast: "CAST"
+        case .bitcast: "BITCAST"
         case .softmax: "SOFTMAX"
         case .logSoftmax: "LOG_SOFTMAX"
         case .reduce(let reduction): reduction.kind.rawValue

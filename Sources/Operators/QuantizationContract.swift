@@ -97,7 +97,7 @@ extension Operator {
         case .gelu: return calibrated([.activation], [.int8, .uint8])
         case .prelu: return calibrated([.activation, .weight(channelAxis: nil)], [.int8, .uint8])
         case .select: return same([.index, .activation, .activation], signed)
-        case .cast: return Contract(operands: [.index], output: .notQuantized, activationTypes: [])
+        case .cast, .bitcast: return Contract(operands: [.index], output: .notQuantized, activationTypes: [])
         case .softmax:
             return Contract(
                 operands: [.activation], output: .fixed(scale: 1.0 / 256, zeroPoint: -128, scale16: 1.0 / 32768),

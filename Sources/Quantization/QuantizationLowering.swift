@@ -122,6 +122,7 @@ struct QuantizationLowering {
     // MARK: Parameters
 
     private func calibratedParameters(_ value: ValueID) throws -> QuantizationParameters {
+        if let range = options.fixedRanges[source[value].name] { return .covering(range, options.activationType) }
         guard let range = statistics.ranges[value], range.count > 0 else {
             throw Diagnostic(.badData, at: source[value].name, "no calibration sample gave it a finite element")
         }

@@ -11,17 +11,20 @@ public struct QuantizationOptions: Sendable, Hashable {
     public var integerPorts: Bool
     /// Nodes (by source name) or values (by name) that stay float.
     public var pinned: Set<String>
+    /// Values (by name) whose range what they mean decides, not what calibration saw.
+    public var fixedRanges: [String: ClosedRange<Float>]
     /// Moves powers of two from the channels of float operands into the weights of the convolution that reads them.
     public var balanceChannels: Bool
 
     public init(
         activationType: ElementType = .int8, range: RangeMethod = .meanSquaredError, integerPorts: Bool = false,
-        pinned: Set<String> = [], balanceChannels: Bool = true
+        pinned: Set<String> = [], fixedRanges: [String: ClosedRange<Float>] = [:], balanceChannels: Bool = true
     ) {
         self.activationType = activationType
         self.range = range
         self.integerPorts = integerPorts
         self.pinned = pinned
+        self.fixedRanges = fixedRanges
         self.balanceChannels = balanceChannels
     }
 }

@@ -15,6 +15,13 @@ extension ReferenceKernels {
         return result
     }
 
+    /// The same bytes as another type (`Inference.bitcast`).
+    static func bitcast(_ call: Invocation) throws -> Tensor {
+        let (input, type) = (try call.input(0), try call.output())
+        guard let result = input.withUnsafeBytes({ Tensor(type, bytes: $0) }) else { throw call.unsupported() }
+        return result
+    }
+
     private struct CastKernel: NumberKernel {
         let target: ElementType
         let call: Invocation

@@ -42,6 +42,7 @@ public enum ReferenceKernels {
         case .prelu: return [try quantized ? quantizedPrelu(call) : prelu(call)]
         case .select: return [try select(call)]
         case .cast(let to): return [try cast(to: to, call)]
+        case .bitcast: return [try bitcast(call)]
         case .softmax(let beta): return [try quantized ? quantizedSoftmax(beta: beta, call) : softmax(beta: beta, call)]
         case .logSoftmax: return [try quantized ? quantizedLogSoftmax(call) : logSoftmax(call)]
         case .reduce(let op): return [try quantized ? quantizedReduce(op, call) : reduce(op, call)]

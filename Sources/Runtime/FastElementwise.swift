@@ -233,6 +233,7 @@ extension FastKernels {
         case (.int32, .int64): kind = CK_I32_TO_I64
         case (.int64, .int32): kind = CK_I64_TO_I32
         case (.int64, .float32): kind = CK_I64_TO_F32
+        case (.uint16, .int32): kind = CK_U16_TO_I32
         default: return nil
         }
         let (sizeIn, sizeOut) = (input.type.elementType.byteCount, output.type.elementType.byteCount)

@@ -24,6 +24,9 @@ extension FastKernels {
         let extent = input.shape[axis]
         let row = input.shape.dimensions[(axis + 1)...].reduce(1, *) * size
         let count = indices.count
+        if row == 4, extent * 4 == input.type.byteCount, indices.type.elementType == .int32 {
+            return lookup(input.elements(UInt32.self), extent, indices.elements(Int32.self), output)
+        }
         return Step.checked(
             units: output.type.byteCount / row, grain: max(1, 16384 / row), cost: output.type.byteCount / 4,
             body: { range, _ in
@@ -33,6 +36,23 @@ extension FastKernels {
                     guard chosen >= 0, chosen < extent else { return false }
                     (output.address + unit * row).copyMemory(
                         from: input.address + (outer * extent + chosen) * row, byteCount: row)
+                }
+                return true
+            })
+    }
+
+    /// Elements of 4 bytes from a table of one axis: a decode table.
+    private static func lookup(
+        _ table: UnsafeMutablePointer<UInt32>, _ extent: Int, _ indices: UnsafeMutablePointer<Int32>, _ output: Site
+    ) -> Step {
+        let result = output.elements(UInt32.self)
+        return Step.checked(
+            units: output.count, grain: 4096, cost: output.count,
+            body: { range, _ in
+                for unit in range {
+                    let index = Int(indices[unit])
+                    guard index >= 0, index < extent else { return false }
+                    result[unit] = table[index]
                 }
                 return true
             })

@@ -66,7 +66,7 @@ struct Placement {
     /// True when the result has its first operand's bytes.
     static func isView(_ op: Operator) -> Bool {
         switch op {
-        case .reshape, .expandDims, .squeeze: true
+        case .reshape, .expandDims, .squeeze, .bitcast: true
         default: false
         }
     }

@@ -25,6 +25,9 @@ extension OperatorCoding {
         case "CAST":
             guard let result = types.outputs.first else { return nil }
             return .cast(to: result.elementType)
+        case "BITCAST":
+            guard let result = types.outputs.first else { return nil }
+            return .bitcast(to: result.elementType)
         default: return nil
         }
     }

@@ -34,7 +34,7 @@ enum OperatorCoding {
         case .conv2D, .depthwiseConv2D, .transposeConv: try encodeConvolution(op, types, &options)
         case .fullyConnected, .batchMatMul: try encodeMatrixMultiply(op, types, &options)
         case .averagePool2D, .maxPool2D: try encodePooling(op, &options)
-        case .binary, .compare, .logical, .unary, .leakyRelu, .gelu, .prelu, .select, .cast:
+        case .binary, .compare, .logical, .unary, .leakyRelu, .gelu, .prelu, .select, .cast, .bitcast:
             encodeElementwise(op, types, &options)
         case .softmax, .logSoftmax: encodeNormalization(op, &options)
         case .reduce, .argument, .topK, .cumulativeSum: encodeReduction(op, &options)

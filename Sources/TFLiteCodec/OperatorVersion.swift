@@ -54,7 +54,7 @@ struct OperatorVersion {
         case .reduce(let op): return reduction(op.kind)
         case .argument: return type == .bool ? 3 : int8IsTwo
         case .topK: return byWidth
-        case .cumulativeSum: return 1
+        case .cumulativeSum, .bitcast: return 1
         case .gather(_, let batchDimensions): return gather(batchDimensions)
         case .gatherND:
             return type == .bool ? 5 : second?.elementType == .int16 ? 4 : type == .int16 ? 3 : 1

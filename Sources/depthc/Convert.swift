@@ -48,8 +48,19 @@ struct Convert: ParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Takes shifts of channel means back into the biases (int8).")
     var biasCorrection = true
 
-    @Option(help: "Head of the depth output: keep.")
-    var head: String = "keep"
+    @Option(
+        help: "The curve whose components the model emits: keep (none), hilbert or phase (default: the recipe's).")
+    var head: HeadChoice?
+
+    @Option(help: "Order of the Hilbert curve, or turns of the phase.")
+    var order: Int?
+
+    @Option(
+        help: ArgumentHelp("Depth at both ends of the curve (default: the recipe's, else 0..1).", valueName: "A..B"))
+    var headRange: String?
+
+    @Option(help: "What a file with a curve head returns: depth, or components (the table goes into the metadata).")
+    var headOutput: HeadOutput = .depth
 
     @Flag(help: "Keeps the source's order of axes at inputs and outputs.")
     var keepLayout = false
@@ -61,9 +72,6 @@ struct Convert: ParsableCommand {
 
     func run() throws {
         let begin = ContinuousClock.now
-        guard head == "keep" else {
-            throw Diagnostic(.unsupported, at: "--head \(head)", "is not built yet", suggestion: "keep is")
-        }
         _ = try engine.options()
         let known = try recipe.load()
         let needsData = precision == .int8 || precision == .int16x8
@@ -80,6 +88,8 @@ struct Convert: ParsableCommand {
         options.pinned = Set(keepFloat)
         options.correctBiases = biasCorrection
         options.recipe = known
+        options.head = try chosenHead(known, model)
+        options.headOutput = headOutput
         options.range = try chosenRange(known)
         if needsData, !model.graph.isQuantized {
             if range == nil { note("assumed: ranges by \(name(of: options.range))") }
@@ -104,6 +114,28 @@ struct Convert: ParsableCommand {
         if !json.replacesText { summary.lines.forEach { print($0) } }
     }
 
+    /// The recipe's head with what the command line says instead.
+    private func chosenHead(_ known: Recipe?, _ model: Model) throws -> Recipe.Head? {
+        let said = head == .keep ? nil : known?.head?.decoding
+        guard let kind = head?.curve ?? said?.kind else {
+            guard order == nil, headRange == nil else {
+                throw ValidationError("--order and --head-range are about a curve head: --head hilbert")
+            }
+            return nil
+        }
+        guard let order = order ?? (said?.kind == kind ? said?.order : nil) else {
+            throw ValidationError("--head \(kind.rawValue) needs --order")
+        }
+        let ends = headRange?.components(separatedBy: "..").map(Double.init)
+        guard ends.map({ $0.count == 2 && !$0.contains(nil) }) ?? true else {
+            throw ValidationError("--head-range is two numbers such as 0..48")
+        }
+        let decoding = try CurveDecoding(
+            kind: kind, order: order, lower: (ends?[0] ?? said?.lower) ?? 0, upper: (ends?[1] ?? said?.upper) ?? 1)
+        return Recipe.Head(
+            components: known?.head?.components ?? model.graph.outputs.first?.sourceName ?? "", decoding: decoding)
+    }
+
     private func chosenRange(_ known: Recipe?) throws -> RangeMethod {
         switch range {
         case nil: return known?.calibration.method ?? .meanSquaredError
@@ -125,4 +157,11 @@ struct Convert: ParsableCommand {
         case .meanSquaredError: "least mean squared error (--range mse)"
         }
     }
+}
+
+/// Values of `--head`.
+enum HeadChoice: String, CaseIterable, ExpressibleByArgument {
+    case keep, hilbert, phase
+
+    var curve: CurveDecoding.Kind? { CurveDecoding.Kind(rawValue: rawValue) }
 }

@@ -106,6 +106,7 @@ func encodeJSON(_ value: some Encodable) throws -> String {
 extension Engine: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension PortTypes: ExpressibleByArgument {}
+extension HeadOutput: ExpressibleByArgument {}
 extension Tolerance: ExpressibleByArgument {}
 
 /// Writes a line to standard error: progress, assumptions, warnings.

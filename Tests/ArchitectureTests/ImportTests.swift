@@ -13,12 +13,13 @@ private let allowed: [(target: String, imports: Set<String>)] = [
     ("Runtime", ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "CKernels"]),
     ("Passes", ["TensorCore", "Operators", "ReferenceKernels", "GraphIR"]),
     ("Quantization", ["TensorCore", "Operators", "GraphIR", "Runtime", "Passes"]),
+    ("CurveHead", ["TensorCore", "Operators", "GraphIR"]),
     ("Evaluation", ["TensorCore", "ImageIO", "Operators", "GraphIR", "Runtime", "Foundation"]),
     (
         "DepthCompiler",
         [
             "TensorCore", "ImageIO", "Operators", "GraphIR", "ONNXImporter", "TFLiteCodec", "Runtime", "Passes",
-            "Quantization", "Evaluation", "Yams", "Foundation",
+            "Quantization", "CurveHead", "Evaluation", "Yams", "Foundation",
         ]
     ),
     (

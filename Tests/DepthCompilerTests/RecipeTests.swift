@@ -34,6 +34,6 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
         #expect(recipe.inputs[1] == .init(name: "b", kind: .tensor, preprocessing: nil))
         #expect(recipe.output == .init(name: "d", kind: .inverseDepth, unit: "relative", scale: 2.5))
         #expect(recipe.calibration == .init(method: .percentile(99.9), samples: 4))
-        #expect(recipe.pictures == .pair && recipe.head == "keep")
+        #expect(recipe.pictures == .pair && recipe.head == nil)
     }
 }

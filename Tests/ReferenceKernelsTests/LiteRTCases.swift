@@ -125,6 +125,8 @@ struct LiteRTCase: Decodable, Sendable, CustomStringConvertible {
             return self.operator == "RESIZE_BILINEAR" ? .resizeBilinear(options) : .resizeNearestNeighbor(options)
         case "QUANTIZE": return .quantize(to: try #require(ElementType(rawValue: text("to"))))
         case "DEQUANTIZE": return .dequantize
+        case "CAST": return .cast(to: try #require(ElementType(rawValue: text("to"))))
+        case "BITCAST": return .bitcast(to: try #require(ElementType(rawValue: text("to"))))
         default: break
         }
         if let kind = Binary.Kind(rawValue: self.operator) { return .binary(Binary(kind, activation: activation)) }

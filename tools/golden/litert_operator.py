@@ -21,6 +21,7 @@ TYPES = {
     "int8": (schema.TensorType.INT8, np.int8),
     "uint8": (schema.TensorType.UINT8, np.uint8),
     "int16": (schema.TensorType.INT16, np.int16),
+    "uint16": (schema.TensorType.UINT16, np.uint16),
     "int32": (schema.TensorType.INT32, np.int32),
     "int64": (schema.TensorType.INT64, np.int64),
     "bool": (schema.TensorType.BOOL, np.bool_),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from litert_operator import Cases, Result, Tensor
+from litert_operator import TYPES, Cases, Result, Tensor
 
 ACTIVATIONS = {"none": 0, "relu": 1, "reluN1To1": 2, "relu6": 3}
 PADDINGS = {"same": 0, "valid": 1}
@@ -477,6 +477,27 @@ def layout_cases(cases):
                       options, [first, *others], [Result(type, scale, zero)], version=2)  # fmt: skip
 
 
+def cast_cases(cases):
+    random = cases.random
+    bitcasts = [
+        ("int8", (2, 3, 2), "uint16"), ("int8", (2, 3, 2), "int16"), ("int8", (5, 4), "int32"),
+        ("int16", (3, 2), "float32"), ("float32", (2, 3), "int32"), ("int32", (2, 3), "int8"),
+    ]  # fmt: skip
+    for source, shape, target in bitcasts:
+        width = np.dtype(source).itemsize
+        values = np.frombuffer(random.bytes(width * int(np.prod(shape))), source).reshape(shape)
+        values = np.nan_to_num(values, nan=1.5)
+        cases.add(f"BITCAST {source} {target}", "BITCAST", {"to": target}, None, [Tensor(values)], [Result(target)])
+    for source in ("uint16", "int8", "uint8"):
+        limits = np.iinfo(source)
+        values = random.integers(limits.min, limits.max, (3, 7), source, endpoint=True)
+        options = schema.CastOptionsT()
+        options.inDataType = TYPES[source][0]
+        options.outDataType = TYPES["int32"][0]
+        cases.add(f"CAST {source} int32", "CAST", {"to": "int32"}, options, [Tensor(values)], [Result("int32")],
+                  version=4 if source == "uint16" else 3)  # fmt: skip
+
+
 def quantize_cases(cases):
     random = cases.random
     for type in ("int8", "uint8", "int16"):
@@ -529,6 +550,7 @@ FAMILIES = {
     "resize": resize_cases,
     "layout": layout_cases,
     "quantize": quantize_cases,
+    "cast": cast_cases,
 }
 
 

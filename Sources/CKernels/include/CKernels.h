@@ -157,7 +157,7 @@ void ck_lookup_f32(const float table[256], const uint8_t *in, float *out, int64_
 /// out = clamp(round(in / scale) + zero), halves away from zero, saturating, NaN as the lowest code.
 void ck_quantize_u8(float scale, int32_t zero, int32_t is_unsigned, const float *in, uint8_t *out, int64_t n);
 /// Conversions; floats truncate and saturate, NaN becomes 0, wide integers keep their low bits.
-enum { CK_F32_TO_I32, CK_I32_TO_F32, CK_I32_TO_I64, CK_I64_TO_I32, CK_I64_TO_F32 };
+enum { CK_F32_TO_I32, CK_I32_TO_F32, CK_I32_TO_I64, CK_I64_TO_I32, CK_I64_TO_F32, CK_U16_TO_I32 };
 void ck_cast(int32_t kind, const void *in, void *out, int64_t n);
 /// Smallest and largest of n > 0 numbers.
 void ck_range_f32(const float *in, int64_t n, float *lowest, float *highest);

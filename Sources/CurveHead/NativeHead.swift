@@ -1,0 +1,145 @@
+import GraphIR
+import Operators
+import TensorCore
+
+extension CurveDecoding {
+    /// Components in 0...1 as codes.
+    package static let componentParameters = QuantizationParameters(scale: 1.0 / 255, zeroPoint: -128)
+
+    /// Replaces output `index` of `graph`, the components of the curve, by depth named `name`, float32, computed with
+    /// builtin operators only.
+    ///
+    /// Codes come from the output as it is when it is int8 or a dequantised int8 value, else they are rounded to 8 bits
+    /// here. BITCAST reads the two codes of a pixel as one number, GATHER looks it up in the decode table.
+    ///
+    /// - Throws: `Diagnostic` (.usage) when the output has not four axes, or not the curve's number of channels.
+    package func attach(to graph: inout Graph, output index: Int, name: String) throws {
+        let port = graph.outputs[index]
+        let channelAxis = try channelAxis(of: port, in: graph)
+        var builder = HeadBuilder(graph: graph, name: name)
+        var codes = try builder.codes(of: port.value)
+        if channelAxis == 1 { codes = try builder.node("channels", .transpose, [codes, builder.int32([0, 2, 3, 1])]) }
+        let pixels = builder.graph.type(of: codes).shape.dimensions.dropLast() + [1]
+        let parameters = builder.graph.type(of: codes).quantization ?? Self.componentParameters
+        let depth: ValueID
+        switch kind {
+        case .hilbert:
+            depth = try builder.lookUp(codes, in: table(parameters), as: Array(pixels))
+        case .phase:
+            depth = try phaseDepth(codes, Array(pixels), parameters, &builder)
+        }
+        let extents = channelAxis == 3 ? Array(pixels) : [pixels[0], 1, pixels[1], pixels[2]]
+        let result = try builder.reshaped(depth, extents)
+        graph = builder.graph
+        graph.rename(result, name)
+        graph.outputs[index] = Port(value: result, sourceName: name, sourcePermutation: port.sourcePermutation)
+        graph.removeUnused()
+    }
+
+    private func channelAxis(of port: Port, in graph: Graph) throws -> Int {
+        let shape = graph.type(of: port.value).shape
+        guard let axis = [3, 1].first(where: { shape.rank == 4 && shape[$0] == components }) else {
+            throw Diagnostic(
+                .usage, at: "output \(port.sourceName)",
+                "is \(shape); a network with a \(kind.rawValue) head emits \(components) channels on one of four axes",
+                suggestion: "--head keep; curve heads for scalar outputs are not built yet")
+        }
+        return axis
+    }
+
+    /// The decode table for the codes of an output, 65,536 little-endian float32 (see ``table(_:)``), for whoever decodes
+    /// outside of the graph.
+    ///
+    /// - Throws: `Diagnostic` (.usage) when the output is not the curve's components.
+    package func tableBytes(of port: Port, in graph: Graph) throws -> [UInt8] {
+        _ = try channelAxis(of: port, in: graph)
+        let value = port.value
+        var parameters = graph.type(of: value).quantization
+        if parameters == nil, let producer = graph.producer(of: value), producer.op == .dequantize {
+            parameters = producer.inputs[0].flatMap { graph.type(of: $0).quantization }
+        }
+        return table(parameters ?? Self.componentParameters).flatMap { value in
+            withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init)
+        }
+    }
+
+    /// `PhaseCurve.unwrapped`, in float32, with depth's range folded into the constants.
+    private func phaseDepth(
+        _ codes: ValueID, _ pixels: [Int], _ parameters: QuantizationParameters, _ builder: inout HeadBuilder
+    ) throws -> ValueID {
+        let parts = try builder.nodes(
+            "parts", .splitV(count: 2), [codes, builder.int32([1, 2]), builder.int32([3], scalar: true)],
+            [parameters, parameters])
+        let phase = try builder.lookUp(parts[1], in: table(parameters), as: pixels)
+        let coarse = try builder.node("coarse", .dequantize, [parts[0]])
+        let turns = Float(order)
+        let turned = try builder.binary("turned", .mul, coarse, builder.float(turns))
+        let away = try builder.binary("away", .sub, phase, turned)
+        let whole = try builder.node("whole", .unary(.round), [away])
+        let difference = try builder.binary("difference", .sub, away, whole)
+        let below = try builder.binary("below", .sub, builder.float(-0.5), difference)
+        let above = try builder.binary("above", .sub, builder.float(0.5), difference)
+        let raised = try builder.binary("raised", .maximum, difference, below)
+        let folded = try builder.binary("folded", .minimum, raised, above)
+        let extent = upper - lower
+        let correction = try builder.binary("correction", .mul, folded, builder.float(Float(extent / Double(order))))
+        let base = try builder.binary("base", .mul, coarse, builder.float(Float(extent)))
+        let depth = try builder.binary("depth", .add, base, correction)
+        return lower == 0 ? depth : try builder.binary("raised depth", .add, depth, builder.float(Float(lower)))
+    }
+}
+
+/// Adds the nodes of a head to a graph.
+private struct HeadBuilder {
+    var graph: Graph
+    let name: String
+
+    mutating func nodes(
+        _ part: String, _ op: Operator, _ inputs: [ValueID], _ quantization: [QuantizationParameters?] = [nil]
+    ) throws -> [ValueID] {
+        try graph.addNode(
+            op, inputs, names: quantization.indices.map { $0 == 0 ? "\(name)/\(part)" : "\(name)/\(part)/\($0)" },
+            location: "\(name)/\(part)", quantization: quantization)
+    }
+
+    mutating func node(_ part: String, _ op: Operator, _ inputs: [ValueID]) throws -> ValueID {
+        let parameters = graph.type(of: inputs[0]).quantization
+        return try nodes(part, op, inputs, [op == .transpose ? parameters : nil])[0]
+    }
+
+    mutating func binary(_ part: String, _ kind: Binary.Kind, _ a: ValueID, _ b: ValueID) throws -> ValueID {
+        try node(part, .binary(Binary(kind, activation: .none)), [a, b])
+    }
+
+    mutating func float(_ value: Float) -> ValueID {
+        graph.addConstant(Tensor(scalar: value), name: "\(name)/\(value)")
+    }
+
+    mutating func int32(_ values: [Int32], scalar: Bool = false) -> ValueID {
+        graph.addConstant(Tensor(values, shape: scalar ? [] : [values.count]), name: "\(name)/\(values)")
+    }
+
+    mutating func reshaped(_ value: ValueID, _ extents: [Int]) throws -> ValueID {
+        if graph.type(of: value).shape.dimensions == extents { return value }
+        return try node("shape", .reshape, [value, int32(extents.map(Int32.init))])
+    }
+
+    /// The int8 codes behind `value`.
+    mutating func codes(of value: ValueID) throws -> ValueID {
+        if graph.type(of: value).elementType == .int8 { return value }
+        if let producer = graph.producer(of: value), producer.op == .dequantize, let operand = producer.inputs[0],
+            graph.type(of: operand).elementType == .int8
+        {
+            return operand
+        }
+        return try nodes("codes", .quantize(to: .int8), [value], [CurveDecoding.componentParameters])[0]
+    }
+
+    /// The table's number for every pair of codes; `pairs` has two channels behind its other axes.
+    mutating func lookUp(_ pairs: ValueID, in table: [Float], as extents: [Int]) throws -> ValueID {
+        let words = try node("words", .bitcast(to: .uint16), [pairs])
+        let indices = try node("indices", .cast(to: .int32), [words])
+        let values = graph.addConstant(Tensor(table, shape: [table.count]), name: "\(name)/table")
+        return try reshaped(node("values", .gather(axis: 0, batchDimensions: 0), [values, indices]), extents)
+    }
+}
