@@ -14,7 +14,7 @@ SCENES = {
 
 def _find(folder, stem):
     for path in sorted(Path(folder).iterdir()):
-        if stem in path.stem and path.suffix.lower() in (".png", ".ppm", ".jpg"):
+        if stem in path.stem and path.suffix.lower() in (".png", ".ppm", ".pgm", ".jpg"):
             return path
     raise FileNotFoundError(f"{stem} in {folder}")
 

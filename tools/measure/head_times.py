@@ -1,0 +1,49 @@
+"""How long files take in depthc and in LiteRT, as ratios to one of them. The files take turns, so that whatever else the
+machine does falls on all of them; a ratio is the median over the rounds of one round's ratios."""
+import json
+import statistics
+import time
+
+import numpy as np
+
+from common import depthc, litert
+
+
+def _ratios(rounds, base):
+    """`rounds`: one dictionary of times by file for every round."""
+    return {name: statistics.median(times[name] / times[base] for times in rounds) for name in rounds[0]}
+
+
+def in_depthc(files, base, rounds, runs=10):
+    """Median ratios to `base`, and its milliseconds; `files` by name, one thread."""
+    collected = []
+    for number in range(rounds):
+        times = {}
+        # Every second round goes backwards, so that a drift inside rounds cancels too.
+        for name in (files if number % 2 == 0 else reversed(list(files))):
+            report = json.loads(depthc("bench", files[name], "--threads", 1, "--runs", runs, "--json", "-").out)
+            times[name] = report["minimumMilliseconds"]
+        collected.append(times)
+        print(f"  depthc bench {number + 1}/{rounds}", flush=True)
+    return _ratios(collected, base), statistics.median(times[base] for times in collected)
+
+
+def in_litert(files, base, rounds):
+    """The same in LiteRT with XNNPACK and one thread, every file's invocations in one loop."""
+    interpreters = {name: litert(path, "default", 1) for name, path in files.items()}
+    random = np.random.default_rng(1)
+    for interpreter in interpreters.values():
+        for detail in interpreter.get_input_details():
+            interpreter.set_tensor(detail["index"], random.random(detail["shape"]).astype(detail["dtype"]))
+        for _ in range(3):
+            interpreter.invoke()
+    collected = []
+    for number in range(10 * rounds):
+        times = {}
+        for name in (files if number % 2 == 0 else reversed(list(files))):
+            begin = time.perf_counter()
+            interpreters[name].invoke()
+            times[name] = (time.perf_counter() - begin) * 1e3
+        collected.append(times)
+    print(f"  LiteRT {len(collected)} rounds", flush=True)
+    return _ratios(collected, base), statistics.median(times[base] for times in collected)
