@@ -92,9 +92,8 @@ class Phase:
         phase = torch.atan2(y, x + 1e-12) / (2 * math.pi)
         difference = phase - CYCLES * coarse
         difference = difference - difference.detach().round()
-        inner = difference.abs() <= 0.25
-        folded = torch.where(inner, difference, 0.5 * difference.detach().sign() - difference)
-        weight = (radius / (0.5 * RADIUS)).clamp(max=1)
+        folded = torch.maximum(torch.minimum(difference, (0.5 - difference) / 3), (-0.5 - difference) / 3)
+        weight = (radius / (0.5 * RADIUS)).clamp(max=1)  # keeps gradients finite at the circle's centre
         return coarse + weight * folded / CYCLES, (radius - RADIUS) ** 2
 
 
@@ -108,18 +107,6 @@ class Direct:
         return components, torch.zeros_like(components)
 
 
-class CoarseHilbert(Hilbert):
-    """Components (coarse, x, y): q itself and a Hilbert curve."""
-
-    channels = 3
-
-    def encode(self, q):
-        return torch.cat([q, super().encode(q)], 1)
-
-    def decode(self, components):
-        return super().decode(components[:, 1:])
-
-
 CURVES = {
     "direct": Direct,
     "hilbert1": lambda: Hilbert(1),
@@ -127,5 +114,4 @@ CURVES = {
     "hilbert3": lambda: Hilbert(3),
     "hilbert4": lambda: Hilbert(4),
     "phase": Phase,
-    "coarse-hilbert3": lambda: CoarseHilbert(3),
 }

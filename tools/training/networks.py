@@ -18,6 +18,7 @@ import math
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+import torch.nn.utils.parametrize
 
 SHIFTS = 13
 FEATURES = 8
@@ -26,11 +27,61 @@ FULL_RANGE = 48.0  # px at q = 1
 TOKENS = (16, 24)
 
 
+def rounded(x, step):
+    """Multiples of `step`, with the gradient of x itself."""
+    return x + (torch.round(x / step) * step - x).detach()
+
+
+class Noise:
+    """Gaussian noise of standard deviation 1, cut from one block that is drawn from a seed: cheaper than new numbers."""
+
+    SIZE = 1 << 23
+
+    def __init__(self, seed):
+        self.block = torch.randn(self.SIZE, generator=torch.Generator().manual_seed(seed))
+        self.place = 0
+
+    def like(self, x):
+        n, c, h, w = x.shape
+        if self.place + x.numel() > self.SIZE:
+            self.place = 0
+        part = self.block[self.place : self.place + x.numel()]
+        self.place += x.numel() // 3 | 1
+        return part.view(n, h, w, c).permute(0, 3, 1, 2)
+
+
 class Limit(nn.Module):
-    """ReLU limited to CAP."""
+    """ReLU limited to CAP, with noise in training when there is a source of it."""
+
+    source, strength = None, 0.0
 
     def forward(self, x):
-        return x.clamp(0, CAP)
+        x = x.clamp(0, CAP)
+        return x + self.strength * self.source.like(x) if self.training and self.source else x
+
+
+class QuantizedWeights(nn.Module):
+    """A parametrisation of convolution weights: one scale for every output channel, 127 steps to each side."""
+
+    def forward(self, weight):
+        scale = weight.detach().abs().amax(tuple(range(1, weight.dim())), keepdim=True).clamp(min=1e-12) / 127
+        return rounded(weight, scale)
+
+
+def quantise(net, source, strength):
+    """Puts convolutions on 8-bit weights and adds noise to all limited activations, for training."""
+    for module in net.modules():
+        if isinstance(module, Limit):
+            module.source, module.strength = source, strength
+        if isinstance(module, nn.Conv2d):
+            nn.utils.parametrize.register_parametrization(module, "weight", QuantizedWeights())
+
+
+def settle(net):
+    """Leaves the quantised weights as plain weights."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.utils.parametrize.remove_parametrizations(module, "weight")
 
 
 def conv(inputs, outputs, stride=1, size=3):
