@@ -100,6 +100,7 @@ FUNCTION static void unary_f32(int32_t kind, float slope, const float *in, float
     case CK_RSQRT: EACH(1.0f / __builtin_elementwise_sqrt(x));
     case CK_FLOOR: EACH(__builtin_elementwise_floor(x));
     case CK_CEIL: EACH(__builtin_elementwise_ceil(x));
+    case CK_ROUND: EACH(__builtin_elementwise_roundeven(x));
     case CK_EXP: EACH(fast_exp(x));
     case CK_LOGISTIC: EACH(fast_logistic(x));
     case CK_TANH: EACH(fast_tanh(x));

@@ -176,6 +176,7 @@ extension FastKernels {
             case .rsqrt: return (Int32(CK_RSQRT), 0, 3)
             case .floor: return (Int32(CK_FLOOR), 0, 1)
             case .ceil: return (Int32(CK_CEIL), 0, 1)
+            case .round: return (Int32(CK_ROUND), 0, 1)
             case .exp: return (Int32(CK_EXP), 0, 4)
             case .logistic: return (Int32(CK_LOGISTIC), 0, 6)
             case .tanh: return (Int32(CK_TANH), 0, 8)
@@ -185,7 +186,7 @@ extension FastKernels {
             case .relu0To1: return (Int32(CK_RELU_0_TO_1), 0, 1)
             case .elu: return (Int32(CK_ELU), 0, 8)
             case .hardSwish: return (Int32(CK_HARD_SWISH), 0, 1)
-            case .log, .sin, .cos, .round, .sign, .logicalNot: return nil
+            case .log, .sin, .cos, .sign, .logicalNot: return nil
             }
         default: return nil
         }

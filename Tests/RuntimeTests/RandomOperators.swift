@@ -178,7 +178,8 @@ extension Family {
 
     private static let unaries: [Operator] =
         [
-            Unary.abs, .neg, .square, .sqrt, .rsqrt, .floor, .ceil, .exp, .logistic, .tanh, .relu, .relu6, .reluN1To1,
+            Unary.abs, .neg, .square, .sqrt, .rsqrt, .floor, .ceil, .round, .exp, .logistic, .tanh, .relu, .relu6,
+            .reluN1To1,
             .relu0To1, .elu, .hardSwish,
         ].map { .unary($0) } + [.leakyRelu(alpha: 0.2), .gelu(approximate: false), .gelu(approximate: true)]
 
@@ -207,7 +208,11 @@ extension Family {
         let integers = (0..<shape.elementCount).map { _ in
             r.chance(4) ? r.pick([Int(Int32.max), Int(Int32.min), 0, 16_777_217]) : r.integer(-90_000...90_000)
         }
-        switch r.integer(0...4) {
+        switch r.integer(0...5) {
+        case 5:
+            return try .make(
+                .cast(to: .int32), [Tensor(integers.map { UInt16(truncatingIfNeeded: $0) }, shape: shape)],
+                constants: [])
         case 0:
             let special: [Float] = [.nan, .infinity, -.infinity, 3e9, -3e9, 2_147_483_648, 2_147_483_520, -0.9]
             let values = integers.map { r.chance(4) ? r.pick(special) : Float($0) / 7 }

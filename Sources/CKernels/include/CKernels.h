@@ -147,7 +147,8 @@ void ck_binary_codes(
 
 enum {
     CK_ABS, CK_NEG, CK_SQUARE, CK_SQRT, CK_RSQRT, CK_FLOOR, CK_CEIL, CK_EXP, CK_LOGISTIC, CK_TANH, CK_GELU,
-    CK_GELU_TANH, CK_RELU, CK_RELU6, CK_RELU_N1_TO_1, CK_RELU_0_TO_1, CK_LEAKY_RELU, CK_ELU, CK_HARD_SWISH
+    CK_GELU_TANH, CK_RELU, CK_RELU6, CK_RELU_N1_TO_1, CK_RELU_0_TO_1, CK_LEAKY_RELU, CK_ELU, CK_HARD_SWISH,
+    CK_ROUND
 };
 /// `slope` is that of the leaky ReLU.
 void ck_unary_f32(int32_t kind, float slope, const float *in, float *out, int64_t n);
