@@ -6,6 +6,8 @@
     record_golden.py MODEL.tflite --images FILE... -o golden/NAME     images
     record_golden.py MODEL.tflite --random 2 --seed 7 -o golden/NAME  uniform in [0, 1], or over the integer type
 
+    record_golden.py MODEL.onnx ... --decode disparity=hilbert:3:0..48   components become depth (docs/HEADS.md)
+
 Images become grey or RGB as the input's channels ask, are resized to its size (Pillow, bilinear), and divided by 255
 unless the input is uint8.
 """
@@ -15,6 +17,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shlex
 import sys
 from importlib.metadata import version
@@ -112,6 +115,16 @@ def pair(item):
     return files if len(files) == 2 else [view(files[0], "left"), view(files[0], "right")]
 
 
+def decoded(outputs, rule):
+    """The one output, components in NCHW, as depth, by `NAME=CURVE:ORDER:A..B`."""
+    from decode_components import decode
+
+    name, curve, order, lower, upper = re.fullmatch(r"(\w+)=(\w+):(\d+):([-.\d]+)\.\.([-.\d]+)", rule).groups()
+    (components,) = outputs.values()
+    q = decode(curve, int(order), components.transpose(0, 2, 3, 1))
+    return {name: (float(lower) + q * (float(upper) - float(lower))).astype(np.float32)[:, None]}
+
+
 def samples(arguments, model):
     if arguments.inputs:
         for folder in arguments.inputs:
@@ -165,6 +178,7 @@ def main():
     parser.add_argument("--tolerance", choices=["exact", "close", "approximate"],
                         help="default: exact when every output is of integer type, else approximate")
     parser.add_argument("--recipe", help="name of a recipe in converters/")
+    parser.add_argument("--decode", metavar="NAME=CURVE:ORDER:A..B", help="decode the only output")
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
 
@@ -173,7 +187,10 @@ def main():
     names, floating = [], False
     for number, values in enumerate(samples(arguments, model)):
         names.append(f"{number:03d}")
-        for kind, tensors in (("inputs", values), ("outputs", model.run(values))):
+        results = model.run(values)
+        if arguments.decode:
+            results = decoded(results, arguments.decode)
+        for kind, tensors in (("inputs", values), ("outputs", results)):
             folder = arguments.output / names[-1] / kind
             folder.mkdir(parents=True, exist_ok=True)
             for name, value in tensors.items():
@@ -195,7 +212,7 @@ def main():
         "command": command_line(),
         "tolerance": {"name": arguments.tolerance or ("approximate" if floating else "exact")},
         "inputs": [{"name": n, "file": file_name(n)} for n, _, _ in model.inputs],
-        "outputs": [{"name": n, "file": file_name(n)} for n in model.outputs],
+        "outputs": [{"name": n, "file": file_name(n)} for n in results],
         "samples": names,
     }
     (arguments.output / "case.json").write_text(json.dumps(case, indent=2) + "\n")

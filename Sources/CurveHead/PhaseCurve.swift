@@ -33,13 +33,13 @@ public struct PhaseCurve: Sendable, Hashable {
 
     /// q from the phase, with the coarse value telling the turn.
     ///
-    /// Where the two agree to a quarter of a turn, the phase alone decides and the coarse value's error is gone. Beyond,
-    /// the correction falls back linearly, to none at half a turn: there the two contradict each other, and a step
-    /// from one turn to the next is spread over as much change of the components as it is wide.
+    /// Where the two agree to an eighth of a turn, the phase alone decides and the coarse value's error is gone. Beyond,
+    /// the correction falls back linearly, with a third of the slope, to none at half a turn: there the two contradict
+    /// each other, the coarse value decides, and its error is at most 4/3 of what it is alone.
     public func unwrapped(phase: Double, coarse: Double) -> Double {
         var difference = phase - Double(turns) * coarse
         difference -= difference.rounded(.toNearestOrEven)
-        let folded = min(max(difference, -0.5 - difference), 0.5 - difference)
+        let folded = max(min(difference, (0.5 - difference) / 3), (-0.5 - difference) / 3)
         return coarse + folded / Double(turns)
     }
 }

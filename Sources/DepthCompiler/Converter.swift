@@ -99,26 +99,21 @@ public enum Converter {
                 .unsupported, at: "--precision \(options.precision.rawValue)", "is not built yet",
                 suggestion: "keep, float, int8 and int16x8 are")
         }
-        let decodeTable = try finishHead(of: &result.graph, options)
-        result.bytes = try export(result.graph, model, options, decodeTable)
+        try attachHead(to: &result.graph, options)
+        result.bytes = try export(result.graph, model, options)
         return result
     }
 
-    /// Puts the decode of a curve head into the graph, or returns its table for the metadata.
-    private static func finishHead(of graph: inout Graph, _ options: ConversionOptions) throws -> [UInt8]? {
-        guard let head = options.head else { return nil }
+    /// Puts the decode of a curve head into the graph, when depth is asked for.
+    private static func attachHead(to graph: inout Graph, _ options: ConversionOptions) throws {
+        guard let head = options.head else { return }
         guard let index = graph.outputs.firstIndex(where: { $0.sourceName == head.components }) else {
             throw Diagnostic(
                 .usage, at: "head", "the model has no output \(head.components)",
                 suggestion: "its outputs are \(graph.outputs.map(\.sourceName).joined(separator: ", "))")
         }
-        switch options.headOutput {
-        case .depth:
-            try head.decoding.attach(to: &graph, output: index, name: options.recipe?.output?.name ?? "depth")
-            return nil
-        case .components:
-            return try head.decoding.tableBytes(of: graph.outputs[index], in: graph)
-        }
+        guard options.headOutput == .depth else { return }
+        try head.decoding.attach(to: &graph, output: index, name: options.recipe?.output?.name ?? "depth")
     }
 
     /// Refuses element types at the ports that the conversion would not give them.
@@ -149,9 +144,9 @@ public enum Converter {
                 .usage, at: "--precision \(options.precision.rawValue)", "needs calibration data",
                 suggestion: "--calibration DIR")
         }
-        var quantization = QuantizationOptions(
+        var quantization = try QuantizationOptions(
             activationType: options.precision == .int16x8 ? .int16 : .int8, range: options.range,
-            integerPorts: options.ports == .int8, pinned: options.pinned)
+            integerPorts: options.ports == .int8, pinned: resolve(options.pinned, in: graph))
         if let head = options.head {
             for port in graph.outputs where port.sourceName == head.components {
                 quantization.fixedRanges[graph[port.value].name] = 0...1
@@ -173,6 +168,26 @@ public enum Converter {
             try correctBiases(of: &result.graph, towards: calibrated, calibration, options, progress)
         }
         return Conversion(bytes: [], graph: result.graph, report: result.report)
+    }
+
+    /// The nodes and values of the graph that `names` mean; nodes are called as in the source.
+    ///
+    /// - Throws: `Diagnostic` (.usage) for a name that is neither.
+    private static func resolve(_ names: Set<String>, in graph: Graph) throws(Diagnostic) -> Set<String> {
+        let nodes = graph.nodes
+        let known = Set(nodes.map(\.location) + nodes.flatMap { node in node.outputs.map { graph[$0].name } })
+        var result = Set<String>()
+        for name in names.sorted() {
+            guard let found = [name, "node \(name)"].first(where: known.contains) else {
+                let similar = known.filter { $0.contains(name) }.sorted().prefix(4)
+                throw Diagnostic(
+                    .usage, at: "--keep-float \(name)", "is no node and no computed value of the canonical graph",
+                    suggestion: similar.isEmpty
+                        ? "depthc compare --layers names the values" : "similar: \(similar.joined(separator: ", "))")
+            }
+            result.insert(found)
+        }
+        return result
     }
 
     /// Samples that bias correction looks at; channel means need few.
@@ -247,9 +262,7 @@ public enum Converter {
     /// The name of the metadata entry with a curve head's decode table.
     private static let decodeTableName = "depthc_decode_table"
 
-    private static func export(
-        _ graph: Graph, _ model: Model, _ options: ConversionOptions, _ decodeTable: [UInt8]?
-    ) throws -> [UInt8] {
+    private static func export(_ graph: Graph, _ model: Model, _ options: ConversionOptions) throws -> [UInt8] {
         func ports(_ list: [Port], outputs: Bool) -> [ExportMetadata.Port] {
             list.map { port in
                 let meaning = outputs ? DepthOutput(port, of: model, recipe: options.recipe) : nil
@@ -274,7 +287,9 @@ public enum Converter {
             (metadata.options, metadata.source, metadata.sourceHash) = (made.options, made.source, made.sourceHash)
         }
         var entries = [TFLiteCodec.metadataName: try metadata.json()]
-        if let decodeTable { entries[decodeTableName] = decodeTable }
+        for (port, described) in zip(graph.outputs, metadata.outputs) {
+            if let curve = described.curve { entries[decodeTableName] = try curve.tableBytes(of: port, in: graph) }
+        }
         return try TFLiteCodec.encode(graph, metadata: entries)
     }
 }

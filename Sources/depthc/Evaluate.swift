@@ -10,7 +10,7 @@ struct Evaluate: ParsableCommand {
             steps of 1/256 px, 0 where unknown), disparity.npy or disparity.pfm, or depth.* for depth. A folder of its \
             own (--ground-truth) holds NAME.* or NAME/disparity.* for the sample NAME.
 
-              depthc evaluate model.tflite --data pairs --recipe converters/stereo_unet.yaml
+              depthc evaluate model.tflite --data pairs --recipe converters/stereo_direct.yaml
               depthc evaluate model_int8.tflite --reference model_float.tflite --data pairs --range 0..48
               depthc evaluate mono.onnx --data pictures --ground-truth depth --recipe mono.yaml --alignment scale-shift
 

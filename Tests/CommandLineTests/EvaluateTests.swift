@@ -3,8 +3,8 @@ import Testing
 
 /// `depthc evaluate` on the bundled model and its rendered test scenes.
 @Suite struct EvaluateTests {
-    private static let data = "golden/models/stereo_unet/test"
-    private static let recipe = ["--recipe", "stereo_unet"]
+    private static let data = "golden/scenes/test"
+    private static let recipe = ["--recipe", "stereo_direct"]
 
     private static func report(_ outcome: Program.Outcome) throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
@@ -26,7 +26,7 @@ import Testing
             let shown = try Program.run(
                 "evaluate", file, "--reference", WorkflowTests.model, "--data", Self.data, "--samples", "2")
             #expect(shown.code == 0, "\(shown.errors)")
-            #expect(shown.errors.contains("assumed: recipe stereo_unet, which the file names"))
+            #expect(shown.errors.contains("assumed: recipe stereo_direct, which the file names"))
             #expect(shown.errors.contains("assumed: the range is that of the truth"))
             for word in ["AbsRel", "RMSE", "EPE", "D1", "S_C", "delta1", "SD ", "jumps", "depth edges"] {
                 #expect(shown.output.contains(word), "\(shown.output)")
@@ -73,7 +73,7 @@ import Testing
     @Test func whatIsMissingOrUnfitIsSaid() throws {
         try WorkflowTests.withFolder { folder in
             let common = ["evaluate", WorkflowTests.model] + Self.recipe
-            let noTruth = try Program.run(common + ["--data", "golden/models/stereo_unet/calibration"])
+            let noTruth = try Program.run(common + ["--data", "golden/scenes/calibration"])
             #expect(noTruth.code == 66 && noTruth.errors.contains("000/disparity.png"), "\(noTruth.errors)")
             let noDepth = try Program.run("evaluate", WorkflowTests.model, "--data", WorkflowTests.golden)
             #expect(noDepth.code == 65 && noDepth.errors.contains("--recipe"), "\(noDepth.errors)")

@@ -3,12 +3,12 @@ import Testing
 
 /// The whole way of the bundled model: convert, run, record, validate, compare.
 @Suite struct WorkflowTests {
-    static let model = "golden/models/stereo_unet.onnx"
-    static let golden = "golden/stereo_unet"
-    static let calibration = ["--calibration", "golden/models/stereo_unet/calibration", "--recipe", "stereo_unet"]
+    static let model = "golden/networks/unet-direct.onnx"
+    static let golden = "golden/unet-direct"
+    static let calibration = ["--calibration", "golden/scenes/calibration", "--recipe", "stereo_direct"]
     static let views = [
-        "--input", "golden/models/stereo_unet/test/000/left.png", "--input",
-        "golden/models/stereo_unet/test/000/right.png", "--recipe", "stereo_unet",
+        "--input", "golden/scenes/test/000/left.png", "--input",
+        "golden/scenes/test/000/right.png", "--recipe", "stereo_direct",
     ]
 
     static func withFolder(_ body: (String) throws -> Void) throws {
@@ -27,7 +27,7 @@ import Testing
     @Test func anExportedFileIsHeldAgainstItsSourcesSet() throws {
         try Self.withFolder { folder in
             let file = "\(folder)/m.tflite"
-            let converted = try Program.run("convert", Self.model, "-o", file, "--recipe", "stereo_unet")
+            let converted = try Program.run("convert", Self.model, "-o", file, "--recipe", "stereo_direct")
             #expect(converted.code == 0, "\(converted.errors)")
             #expect(converted.output.contains(" 0 transposes"), "\(converted.output)")
             let outcome = try Program.run("validate", file, "--golden", Self.golden, "--json", "-")
@@ -60,8 +60,8 @@ import Testing
             let strict = try Program.run("validate", file, "--golden", Self.golden, "--tolerance", "close")
             #expect(strict.code == 1 && strict.output.contains("FAILED"), "\(strict.output)")
             let compared = try Program.run(
-                ["compare", Self.model, file, "--data", "golden/models/stereo_unet/test", "--layers", "--samples", "1"]
-                    + ["--recipe", "stereo_unet"])
+                ["compare", Self.model, file, "--data", "golden/scenes/test", "--layers", "--samples", "1"]
+                    + ["--recipe", "stereo_direct"])
             #expect(compared.code == 0 && compared.output.contains("layers have the same name"), "\(compared.errors)")
         }
     }
@@ -73,8 +73,8 @@ import Testing
             let files = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/out").sorted()
             #expect(files == ["disparity.npy", "disparity.pfm", "disparity.png"])
             let pair = try Program.run(
-                "run", Self.model, "-o", "\(folder)/pair", "--recipe", "stereo_unet", "--input",
-                "golden/models/stereo_unet/calibration/000")
+                "run", Self.model, "-o", "\(folder)/pair", "--recipe", "stereo_direct", "--input",
+                "golden/scenes/calibration/000")
             #expect(pair.code == 0, "\(pair.errors)")
             let recorded = try Program.run(
                 "run", Self.model, "-o", "\(folder)/arrays", "--input", "\(Self.golden)/000/inputs")
@@ -86,7 +86,7 @@ import Testing
         try Self.withFolder { folder in
             let set = "\(folder)/set"
             let recorded = try Program.run(
-                "golden", Self.model, "--data", "golden/models/stereo_unet/test", "--recipe", "stereo_unet", "-o", set,
+                "golden", Self.model, "--data", "golden/scenes/test", "--recipe", "stereo_direct", "-o", set,
                 "--samples", "2", "--tolerance", "exact")
             #expect(recorded.code == 0, "\(recorded.errors)")
             let same = try Program.run("validate", Self.model, "--golden", set, "--threads", "1")
@@ -97,6 +97,16 @@ import Testing
             try bytes.write(to: URL(fileURLWithPath: output))
             let changed = try Program.run("validate", Self.model, "--golden", set)
             #expect(changed.code == 1 && changed.output.contains("1 of"), "\(changed.output)")
+        }
+    }
+
+    @Test func valuesToKeepInFloatAreKnown() throws {
+        try Self.withFolder { folder in
+            let common = ["convert", Self.model, "-o", "\(folder)/m.tflite", "--precision", "int8", "--samples", "2"]
+            let unknown = try Program.run(common + Self.calibration + ["--keep-float", "dispari"])
+            #expect(unknown.code == 64 && unknown.errors.contains("similar: disparity"), "\(unknown.errors)")
+            let known = try Program.run(common + Self.calibration + ["--keep-float", "disparity"])
+            #expect(known.code == 0 && known.output.contains("pinned by the user"), "\(known.output)\(known.errors)")
         }
     }
 

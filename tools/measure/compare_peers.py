@@ -52,7 +52,7 @@ def interpreter(name):
 
 def bundled():
     """The bundled stereo U-Net with its calibration pairs and the pairs of its test split."""
-    folder = ROOT / "golden/models/stereo_unet"
+    folder = ROOT / "golden/scenes"
 
     def pairs(split):
         samples = []
@@ -61,7 +61,7 @@ def bundled():
             samples.append(np.concatenate(sides, axis=2).transpose(2, 0, 1) / np.float32(255))
         return np.stack(samples)
 
-    return ROOT / "golden/models/stereo_unet.onnx", pairs("calibration"), pairs("test")
+    return ROOT / "golden/networks/unet-direct.onnx", pairs("calibration"), pairs("test")
 
 
 class Comparison:

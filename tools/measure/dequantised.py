@@ -42,16 +42,16 @@ def compare(checks, name, int8, twin, pictures, folder):
 def main():
     checks = Checks()
     with tempfile.TemporaryDirectory() as folder:
-        recipe = ["--recipe", ROOT / "converters/stereo_unet.yaml"]
-        model = ROOT / "golden/models/stereo_unet.onnx"
+        recipe = ["--recipe", ROOT / "converters/stereo_direct.yaml"]
+        model = ROOT / "golden/networks/unet-direct.onnx"
         depthc("convert", model, "-o", f"{folder}/twin.tflite", "--precision", "float", *recipe)
         depthc("convert", model, "-o", f"{folder}/int8.tflite", "--precision", "int8", *recipe,
-               "--calibration", ROOT / "golden/models/stereo_unet/calibration")
+               "--calibration", ROOT / "golden/scenes/calibration")
         scenes = []
-        for scene in sorted((ROOT / "golden/models/stereo_unet/test").iterdir()):
+        for scene in sorted((ROOT / "golden/scenes/test").iterdir()):
             views = [np.asarray(Image.open(scene / f"{s}.png").convert("RGB")) for s in ("left", "right")]
             scenes.append(np.concatenate(views, 2)[None].astype(np.float32) / np.float32(255))
-        compare(checks, "stereo_unet", f"{folder}/int8.tflite", f"{folder}/twin.tflite", scenes, folder)
+        compare(checks, "stereo_direct", f"{folder}/int8.tflite", f"{folder}/twin.tflite", scenes, folder)
         if SHARED:
             models = Path(SHARED) / "models/tflite/depth/mcu"
             pictures = [

@@ -43,6 +43,22 @@ def _quantisation(results, data):
         "de-quantised: SD 1e-3", "SD gain", "RMSE 1e-3", "RMSE gain", "jumps per million"], rows)
 
 
+def _bounds(results, data):
+    """What the noise of the features leaves to be gained, from the direct networks."""
+    lines = []
+    for name, network in results.items():
+        modes = network["data"][data]
+        if "floatHead" not in modes:
+            continue
+        rest, all = modes["floatHead"], modes["int8"]
+        lines.append(
+            f"With its last convolution in float and the rest in INT8, {name} has SD {1e3 * rest['standardDeviation']:.3f}e-3 "
+            f"and RMSE {1e3 * rest['rmse']:.3f}e-3: this comes from the features. A head that shares their error with the "
+            f"direct one can gain {all['standardDeviation'] / rest['standardDeviation']:.2f}x in SD and "
+            f"{all['rmse'] / rest['rmse']:.2f}x in RMSE; more needs features whose own error is smaller.")
+    return lines + [""]
+
+
 def _time_and_equality(results):
     rows = []
     for name, network in results.items():
@@ -70,7 +86,7 @@ def markdown(about, results, pictures):
         lines += ["Quantised against float, as shares of the range of 48 px. SD is 1.4826 times the median absolute "
                   "deviation, a jump a difference above 0.1 of the range, at an edge one within 2 px of a step of the "
                   "truth by more than 1 px. Gain: the direct network's figure over this one's.", ""]
-        lines += _quantisation(results, data)
+        lines += _quantisation(results, data) + _bounds(results, data)
     lines += ["## Time and equality of INT8 files", "",
               "Time as a ratio to the direct network of the same kind, one thread, median over rounds in which all files "
               "take turns; equality of the depth that LiteRT and depthc give for the same file on 4 scenes.", ""]

@@ -43,6 +43,7 @@ class Network:
         self.float, self.int8 = files / f"{self.name}_float.tflite", files / f"{self.name}_int8.tflite"
         self.components = self.int8 if self.head == "direct" else files / f"{self.name}_int8_components.tflite"
         self.dequantised = files / f"{self.name}_int8_dequantised.tflite"
+        self.float_head = files / f"{self.name}_int8_float_head.tflite"
 
     def convert(self, calibration):
         self.float.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +54,8 @@ class Network:
         if components:
             self._make(self.components, self.source, int8 + components)
         self._make(self.dequantised, self.components, ["--precision", "float", *components])
+        if self.head == "direct":
+            self._make(self.float_head, self.source, int8 + ["--keep-float", "disparity"])
 
     def _make(self, target, source, options):
         made_of = [source, self.recipe, DEPTHC]
@@ -74,6 +77,8 @@ class Network:
             result["float"] = _figures(report["reference"])
             figures = _figures(report["candidate"])
             result[mode] = figures | {"depthRMSE": figures["rmse"]} | report["quantization"]
+        if self.head == "direct":
+            result["floatHead"] = self.evaluate(self.float_head, data)["quantization"]
         return result
 
     def equality(self, data):
