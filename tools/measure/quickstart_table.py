@@ -1,28 +1,17 @@
-"""Prints what tools/quickstart made as a short table. Arguments: OUTPUT_FOLDER SOURCE_MODEL."""
+"""Prints what tools/quickstart made as a short table. Arguments: OUTPUT_FOLDER NETWORK..."""
 import json
 import sys
 from pathlib import Path
 
-from common import table
+from common import ROOT, table
 
-out, source = Path(sys.argv[1]), Path(sys.argv[2])
-
-
-def read(name):
-    return json.loads((out / name).read_text())
-
-
-error = read("validate.json")["outputs"][0]
-rows = [("model", "bytes", "RMSE to float", "SQNR", "latency (median)")]
-rows.append((source.name, source.stat().st_size, "", "", ""))
-for kind in ("float", "int8"):
-    path = out / f"stereo_unet_{kind}.tflite"
-    statistics = error["statistics"] if kind == "int8" else None
+out = Path(sys.argv[1])
+rows = [("network", "source", "INT8 file", "RMSE to float", "SQNR", "latency (median)")]
+for network in sys.argv[2:]:
+    error = json.loads((out / network / "validate.json").read_text())["outputs"][0]
+    statistics = error["statistics"]
     rows.append((
-        path.name, path.stat().st_size,
-        f"{statistics['rootMeanSquare']:.3f} {error['unit']}" if statistics else "",
-        f"{statistics['sqnr']:.1f} dB" if statistics else "",
-        f"{read(f'bench_{kind}.json')['medianMilliseconds']:.1f} ms"))
+        network, (ROOT / f"golden/networks/{network}.onnx").stat().st_size, (out / f"{network}.tflite").stat().st_size,
+        f"{statistics['rootMeanSquare']:.4f} {error['unit']}", f"{statistics['sqnr']:.1f} dB",
+        f"{json.loads((out / network / 'bench.json').read_text())['medianMilliseconds']:.1f} ms"))
 table(rows)
-pictures = sorted((out / "disparity").glob("*.png"))
-print(f"disparity: {', '.join(str(p) for p in pictures)}")
