@@ -39,7 +39,7 @@ def unwrapped_phase(turns, values):
     """q from (coarse, x, y) in the last axis."""
     phase = np.arctan2(values[..., 2] - 0.5, values[..., 1] - 0.5) / (2 * np.pi)
     difference = phase - turns * values[..., 0]
-    difference -= np.round(difference)
+    difference -= np.floor(difference + 0.5)
     folded = np.maximum(np.minimum(difference, (0.5 - difference) / 3), (-0.5 - difference) / 3)
     return values[..., 0] + folded / turns
 

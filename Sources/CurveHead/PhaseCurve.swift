@@ -38,7 +38,7 @@ public struct PhaseCurve: Sendable, Hashable {
     /// each other, the coarse value decides, and its error is at most 4/3 of what it is alone.
     public func unwrapped(phase: Double, coarse: Double) -> Double {
         var difference = phase - Double(turns) * coarse
-        difference -= difference.rounded(.toNearestOrEven)
+        difference -= (difference + 0.5).rounded(.down)
         let folded = max(min(difference, (0.5 - difference) / 3), (-0.5 - difference) / 3)
         return coarse + folded / Double(turns)
     }
