@@ -101,7 +101,8 @@ struct OutputCollector {
             comparesCodes: comparesCodes, worstSample: worst?.sample ?? "",
             worstIndex: worst.map { Self.index(statistics.worstIndex - $0.start, in: $0.shape) } ?? [],
             failure: criterion.judge(statistics, codes: comparesCodes, magnitude: magnitude))
-        if let depth {
+        // Components of a curve are compared as they are; they are no depth.
+        if let depth, depth.curve == nil {
             let parameters = comparesCodes ? type?.quantization : nil
             func real(_ values: [Double]) -> [Double] {
                 guard let parameters else { return values.map { $0 * depth.scale } }
