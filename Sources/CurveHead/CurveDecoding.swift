@@ -34,6 +34,11 @@ public struct CurveDecoding: Sendable, Hashable, Codable {
     /// Channels that the network emits.
     public var components: Int { kind == .hilbert ? 2 : 3 }
 
+    /// The axis of the components in a tensor of four axes: the last, else the second; nil when it has no such axis.
+    package func channelAxis(of shape: Shape) -> Int? {
+        [3, 1].first { shape.rank == 4 && shape[$0] == components }
+    }
+
     /// Depth at `q`.
     public func depth(at q: Double) -> Double { lower + q * (upper - lower) }
 

@@ -38,7 +38,7 @@ extension CurveDecoding {
 
     private func channelAxis(of port: Port, in graph: Graph) throws -> Int {
         let shape = graph.type(of: port.value).shape
-        guard let axis = [3, 1].first(where: { shape.rank == 4 && shape[$0] == components }) else {
+        guard let axis = channelAxis(of: shape) else {
             throw Diagnostic(
                 .usage, at: "output \(port.sourceName)",
                 "is \(shape); a network with a \(kind.rawValue) head emits \(components) channels on one of four axes",
@@ -53,11 +53,7 @@ extension CurveDecoding {
     /// - Throws: `Diagnostic` (.usage) when the output is not the curve's components.
     package func tableBytes(of port: Port, in graph: Graph) throws -> [UInt8] {
         _ = try channelAxis(of: port, in: graph)
-        let value = port.value
-        var parameters = graph.type(of: value).quantization
-        if parameters == nil, let producer = graph.producer(of: value), producer.op == .dequantize {
-            parameters = producer.inputs[0].flatMap { graph.type(of: $0).quantization }
-        }
+        let parameters = graph.type(of: graph.codes(behind: port.value)).quantization
         return table(parameters ?? Self.componentParameters).flatMap { value in
             withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init)
         }
@@ -88,6 +84,14 @@ extension CurveDecoding {
         let base = try builder.binary("base", .mul, coarse, builder.float(Float(extent)))
         let depth = try builder.binary("depth", .add, base, correction)
         return lower == 0 ? depth : try builder.binary("raised depth", .add, depth, builder.float(Float(lower)))
+    }
+}
+
+extension Graph {
+    /// The operand of the DEQUANTIZE that computes `value`; `value` itself when none does.
+    fileprivate func codes(behind value: ValueID) -> ValueID {
+        guard let producer = producer(of: value), producer.op == .dequantize else { return value }
+        return producer.inputs.first.flatMap { $0 } ?? value
     }
 }
 
@@ -128,12 +132,8 @@ private struct HeadBuilder {
 
     /// The int8 codes behind `value`.
     mutating func codes(of value: ValueID) throws -> ValueID {
-        if graph.type(of: value).elementType == .int8 { return value }
-        if let producer = graph.producer(of: value), producer.op == .dequantize, let operand = producer.inputs[0],
-            graph.type(of: operand).elementType == .int8
-        {
-            return operand
-        }
+        let codes = graph.codes(behind: value)
+        if graph.type(of: codes).elementType == .int8 { return codes }
         return try nodes("codes", .quantize(to: .int8), [value], [CurveDecoding.componentParameters])[0]
     }
 

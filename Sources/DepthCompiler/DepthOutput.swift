@@ -48,18 +48,10 @@ public struct DepthOutput: Sendable, Hashable {
     }
 
     private func decoded(_ tensor: Tensor, _ curve: CurveDecoding) -> (width: Int, height: Int, values: [Float])? {
-        let shape = tensor.shape
-        guard let axis = [3, 1].first(where: { shape.rank == 4 && shape[$0] == curve.components }) else { return nil }
-        let (height, width) = axis == 3 ? (shape[1], shape[2]) : (shape[2], shape[3])
-        let channels = curve.components
-        let pixels = height * width
-        var values = Array(tensor.realValues().prefix(pixels * channels))
-        if axis == 1 {
-            let planes = values
-            for pixel in 0..<pixels {
-                for channel in 0..<channels { values[pixel * channels + channel] = planes[channel * pixels + pixel] }
-            }
-        }
+        guard let axis = curve.channelAxis(of: tensor.shape) else { return nil }
+        let components = axis == 3 ? tensor : tensor.permuted([0, 2, 3, 1])
+        let (height, width) = (components.shape[1], components.shape[2])
+        let values = Array(components.realValues().prefix(height * width * curve.components))
         return (width, height, curve.decode(values).map { Float($0 * scale) })
     }
 }

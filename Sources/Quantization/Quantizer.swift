@@ -37,11 +37,15 @@ public struct QuantizationResult: Sendable {
 
 /// Turns a float graph into a quantised one from calibration statistics.
 public enum Quantizer {
+    private static func placements(_ graph: Graph, _ options: QuantizationOptions) -> [NodeID: NodePlacement] {
+        var analysis = PlacementAnalysis(graph, pinned: options.pinned)
+        return analysis.placements(activationType: options.activationType)
+    }
+
     /// The values whose distribution quantisation asks for: operands and results of the nodes that will compute on
     /// integers.
     public static func observedValues(_ graph: Graph, options: QuantizationOptions) -> Set<ValueID> {
-        var analysis = PlacementAnalysis(graph, pinned: options.pinned)
-        let placements = analysis.placements(activationType: options.activationType)
+        let placements = placements(graph, options)
         var result = Set<ValueID>()
         for node in graph.nodes where placements[node.id] == .integer {
             result.formUnion(node.outputs)
@@ -54,8 +58,7 @@ public enum Quantizer {
     /// of concatenations.
     public static func balanceableValues(_ graph: Graph, options: QuantizationOptions) -> Set<ValueID> {
         guard options.balanceChannels, options.activationType != .int16 else { return [] }
-        var analysis = PlacementAnalysis(graph, pinned: options.pinned)
-        let placements = analysis.placements(activationType: options.activationType)
+        let placements = placements(graph, options)
         var result = Set<ValueID>()
         for node in graph.nodes {
             if case .float = placements[node.id] { result.formUnion(node.outputs) }
@@ -74,8 +77,7 @@ public enum Quantizer {
         _ graph: Graph, statistics: CalibrationStatistics, options: QuantizationOptions
     ) throws -> Graph? {
         guard options.balanceChannels, options.activationType != .int16 else { return nil }
-        var analysis = PlacementAnalysis(graph, pinned: options.pinned)
-        let placements = analysis.placements(activationType: options.activationType)
+        let placements = placements(graph, options)
         return try ChannelBalancing(graph: graph, statistics: statistics, placements: placements).balanced()
     }
 
@@ -86,8 +88,7 @@ public enum Quantizer {
     public static func quantize(
         _ graph: Graph, statistics: CalibrationStatistics, options: QuantizationOptions
     ) throws -> QuantizationResult {
-        var analysis = PlacementAnalysis(graph, pinned: options.pinned)
-        let placements = analysis.placements(activationType: options.activationType)
+        let placements = placements(graph, options)
         var lowering = QuantizationLowering(
             source: graph, statistics: statistics, options: options, placements: placements)
         try lowering.run()

@@ -126,12 +126,10 @@ struct Convert: ParsableCommand {
         guard let order = order ?? (said?.kind == kind ? said?.order : nil) else {
             throw ValidationError("--head \(kind.rawValue) needs --order")
         }
-        let ends = headRange?.components(separatedBy: "..").map(Double.init)
-        guard ends.map({ $0.count == 2 && !$0.contains(nil) }) ?? true else {
-            throw ValidationError("--head-range is two numbers such as 0..48")
-        }
+        let ends = try headRange.map { try interval($0, of: "--head-range") }
         let decoding = try CurveDecoding(
-            kind: kind, order: order, lower: (ends?[0] ?? said?.lower) ?? 0, upper: (ends?[1] ?? said?.upper) ?? 1)
+            kind: kind, order: order, lower: ends?.lowerBound ?? said?.lower ?? 0,
+            upper: ends?.upperBound ?? said?.upper ?? 1)
         return Recipe.Head(
             components: known?.head?.components ?? model.graph.outputs.first?.sourceName ?? "", decoding: decoding)
     }

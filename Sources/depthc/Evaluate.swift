@@ -121,11 +121,6 @@ struct Evaluate: ParsableCommand {
     }
 
     private func bounds() throws -> ClosedRange<Double>? {
-        guard let range else { return nil }
-        let parts = range.components(separatedBy: "..")
-        guard parts.count == 2, let low = Double(parts[0]), let high = Double(parts[1]), low.isFinite, high.isFinite,
-            low < high
-        else { throw ValidationError("--range is A..B such as 0..48, A below B") }
-        return low...high
+        try range.map { try interval($0, of: "--range") }
     }
 }

@@ -94,6 +94,17 @@ struct JSONOptions: ParsableArguments {
     }
 }
 
+/// The two ends of `A..B`.
+///
+/// - Throws: `ValidationError` naming `option` unless both are finite and A is below B.
+func interval(_ text: String, of option: String) throws -> ClosedRange<Double> {
+    let parts = text.components(separatedBy: "..")
+    guard parts.count == 2, let low = Double(parts[0]), let high = Double(parts[1]), low.isFinite, high.isFinite,
+        low < high
+    else { throw ValidationError("\(option) is A..B such as 0..48, A below B") }
+    return low...high
+}
+
 /// JSON for people: indented, keys sorted; infinite figures as text.
 func encodeJSON(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()

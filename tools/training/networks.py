@@ -13,7 +13,6 @@ convolution (|a| = relu(a) + relu(-a)), limited activations become Relu6.
 """
 
 import copy
-import math
 
 import torch
 import torch.nn as nn
