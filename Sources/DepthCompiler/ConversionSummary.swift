@@ -28,6 +28,8 @@ public struct ConversionSummary: Sendable, Codable {
     /// Share of the multiply-accumulates with integer weights and activations; nil when nothing was quantised.
     public var integerShare: Double?
     public var float: [FloatGroup]
+    /// What each method of post-training quantisation did; empty when nothing was quantised.
+    public var methods: [MethodOutcome]
 
     public init(model: Model, conversion: Conversion, output: String, precision: Precision, seconds: Double) {
         let graph = conversion.graph
@@ -46,6 +48,7 @@ public struct ConversionSummary: Sendable, Codable {
                     of: node.op, inputs: graph.inputTypes(of: node), outputs: graph.outputTypes(of: node))
         }
         integerShare = conversion.report?.integerShare
+        methods = conversion.methods
         float = (conversion.report?.floatNodes ?? []).map { reason, entries in
             var counts: [String: Int] = [:]
             for entry in entries { counts[entry.operatorName, default: 0] += 1 }
@@ -69,7 +72,7 @@ public struct ConversionSummary: Sendable, Codable {
             let names = group.operators.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
             lines.append("float, \(group.reason): \(names.joined(separator: ", "))")
         }
-        return lines
+        return lines + methods.map(\.line)
     }
 
     private static func peakMemory() -> Int? {

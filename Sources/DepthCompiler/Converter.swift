@@ -52,6 +52,10 @@ public struct Conversion: Sendable {
     public var graph: Graph
     /// Present when the conversion quantised.
     public var report: QuantizationReport?
+    /// The float graph that was quantised: the source's function, with channels balanced. Present when it quantised.
+    public var floatGraph: Graph?
+    /// What each method of post-training quantisation did, in the order they were tried.
+    public var methods: [MethodOutcome] = []
     /// What was assumed, one sentence each.
     public var assumptions: [String] = []
 }
@@ -164,10 +168,12 @@ public enum Converter {
             statistics = try calibrate("calibrate again", channels: [])
         }
         var result = try Quantizer.quantize(calibrated, statistics: statistics, options: quantization)
+        var methods: [MethodOutcome] = []
         if options.correctBiases {
-            try correctBiases(of: &result.graph, towards: calibrated, calibration, options, progress)
+            methods.append(try correctBiases(of: &result.graph, towards: calibrated, calibration, options, progress))
         }
-        return Conversion(bytes: [], graph: result.graph, report: result.report)
+        return Conversion(
+            bytes: [], graph: result.graph, report: result.report, floatGraph: calibrated, methods: methods)
     }
 
     /// The nodes and values of the graph that `names` mean; nodes are called as in the source.
@@ -200,7 +206,7 @@ public enum Converter {
     private static func correctBiases(
         of graph: inout Graph, towards reference: Graph, _ calibration: SampleFolder, _ options: ConversionOptions,
         _ progress: (String, Int, Int) -> Void
-    ) throws {
+    ) throws -> MethodOutcome {
         let run = RunOptions(engine: options.engine, threads: options.threads)
         let plan = try Plan(reference, options: run)
         let heldOut = min(heldOutSamples, max(calibration.count - 1, 1))
@@ -213,35 +219,22 @@ public enum Converter {
             samples.append(try calibration.tensors(index, for: graph))
         }
         var corrected = graph
-        guard try BiasCorrection.correct(&corrected, towards: means, samples: samples, options: run) > 0 else { return }
+        let layers = try BiasCorrection.correct(&corrected, towards: means, samples: samples, options: run)
         let before = try Plan(graph, options: run)
         let after = try Plan(corrected, options: run)
-        var errors = (before: 0.0, after: 0.0)
+        var errors = (before: OutputError(), after: OutputError())
         for index in (calibration.count - heldOut)..<calibration.count {
             let wanted = try plan.run(calibration.tensors(index, for: reference))
             let sample = try calibration.tensors(index, for: graph)
-            errors.before += try squaredError(before.run(sample), wanted)
-            errors.after += try squaredError(after.run(sample), wanted)
+            errors.before.add(try before.run(sample), wanted: wanted)
+            errors.after.add(try after.run(sample), wanted: wanted)
         }
-        if errors.after < errors.before { graph = corrected }
+        let kept = errors.after.relative < errors.before.relative
+        if kept { graph = corrected }
         progress("correct biases", count + heldOut, count + heldOut)
-    }
-
-    /// Sum over the outputs of the squared difference relative to the wanted output's energy; codes are dequantised.
-    private static func squaredError(_ results: [Tensor], _ wanted: [Tensor]) -> Double {
-        zip(results, wanted).reduce(0) { sum, pair in
-            let (result, reference) = (pair.0, pair.1.doubles())
-            let scale = result.type.quantization.map { Double($0.scale) } ?? 1
-            let zeroPoint = result.type.quantization.map { Double($0.zeroPoint) } ?? 0
-            var error = 0.0
-            var energy = 1e-30
-            for (value, target) in zip(result.doubles(), reference) {
-                let difference = (value - zeroPoint) * scale - target
-                error += difference * difference
-                energy += target * target
-            }
-            return sum + error / energy
-        }
+        return MethodOutcome(
+            name: "bias correction", before: errors.before.decibels, after: errors.after.decibels, kept: kept,
+            detail: "\(layers) layers, \(heldOut) held-out samples")
     }
 
     private static func calibrate(
