@@ -59,12 +59,14 @@ extension Session {
             }, operators: operators)
     }
 
+    /// Every operator's median over the runs, so that a run that the machine interrupted does not count.
     private func operatorTimes(_ inputs: [Tensor], runs: Int) throws -> [BenchmarkReport.OperatorTime] {
         final class Times {
             var entries: [String: BenchmarkReport.OperatorTime] = [:]
         }
-        let times = Times()
+        var collected: [String: [BenchmarkReport.OperatorTime]] = [:]
         for _ in 0..<runs {
+            let times = Times()
             _ = try profile(inputs) { node, duration, isFast in
                 var entry =
                     times.entries[node.op.name]
@@ -74,13 +76,11 @@ extension Session {
                 entry.milliseconds += duration / .milliseconds(1)
                 times.entries[node.op.name] = entry
             }
+            for (name, entry) in times.entries { collected[name, default: []].append(entry) }
         }
-        return times.entries.values.map { entry in
-            var mean = entry
-            mean.count /= runs
-            mean.fast /= runs
-            mean.milliseconds /= Double(runs)
-            return mean
+        return collected.values.compactMap { entries in
+            let sorted = entries.sorted { $0.milliseconds < $1.milliseconds }
+            return sorted.isEmpty ? nil : sorted[sorted.count / 2]
         }.sorted { $0.milliseconds > $1.milliseconds }
     }
 
