@@ -18,6 +18,7 @@ let package = Package(
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
+        .systemLibrary(name: "CLAPACK", pkgConfig: "openblas", providers: [.apt(["libopenblas-serial-dev"])]),
         .target(name: "CONNX", dependencies: ["CProtobufC"]),
         .target(name: "CTFLite"),
         .target(name: "CKernels"),
@@ -35,7 +36,8 @@ let package = Package(
         .target(
             name: "Runtime", dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "CKernels"]),
         .target(name: "Passes", dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR"]),
-        .target(name: "Quantization", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime", "Passes"]),
+        .target(
+            name: "Quantization", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime", "Passes", "CLAPACK"]),
         .target(name: "CurveHead", dependencies: ["TensorCore", "Operators", "GraphIR"]),
         .target(name: "Evaluation", dependencies: ["TensorCore", "ImageIO", "Operators", "GraphIR", "Runtime"]),
         .target(

@@ -67,15 +67,12 @@ public enum BiasCorrection {
     public static func correct(
         _ graph: inout Graph, towards means: ChannelMeans, samples: [[Tensor]], options: RunOptions
     ) throws -> Int {
-        var values: [ValueID: [Tensor]] = [:]
-        for (index, port) in graph.inputs.enumerated() { values[port.value] = samples.map { $0[index] } }
-        var remaining: [ValueID: Int] = [:]
-        for node in graph.nodes { for case let input? in node.inputs { remaining[input, default: 0] += 1 } }
+        var flow = SampleFlow(graph, samples: samples, options: options)
         var patch = GraphPatch("correct biases", on: graph)
         var corrected = 0
         for node in graph.nodes {
             var constants: [ValueID: Tensor] = [:]
-            var results = try evaluate(node, graph, values, constants, options)
+            var results = try flow.evaluate(node, graph, replacing: constants)
             if let (position, bias) = correctableBias(node, graph), let wanted = means.mean(graph[node.outputs[0]].name)
             {
                 var current = bias
@@ -83,20 +80,14 @@ public enum BiasCorrection {
                     guard let next = shifted(current, results[0], towards: wanted) else { break }
                     current = next
                     if let id = node.inputs[position] { constants[id] = current }
-                    results = try evaluate(node, graph, values, constants, options)
+                    results = try flow.evaluate(node, graph, replacing: constants)
                 }
                 if !current.isIdentical(to: bias), let id = node.inputs[position] {
                     patch.setOperand(position, of: node.id, to: patch.addConstant(current, name: graph[id].name))
                     corrected += 1
                 }
             }
-            for (output, tensors) in zip(node.outputs, results) where remaining[output] != nil {
-                values[output] = tensors
-            }
-            for case let input? in node.inputs {
-                remaining[input, default: 0] -= 1
-                if remaining[input] == 0 { values[input] = nil }
-            }
+            flow.advance(over: node, results: results)
         }
         if !patch.isEmpty { try graph.apply(patch) }
         return corrected
@@ -137,46 +128,5 @@ public enum BiasCorrection {
             codes[channel] = Int32(clamping: Int64(codes[channel]) + Int64(delta))
         }
         return changed ? Tensor(codes, shape: bias.shape, quantization: bias.type.quantization) : nil
-    }
-
-    /// Runs one node on all samples; `replaced` stands in for some of its constants.
-    private static func evaluate(
-        _ node: Node, _ graph: Graph, _ values: [ValueID: [Tensor]], _ replaced: [ValueID: Tensor],
-        _ options: RunOptions
-    ) throws -> [[Tensor]] {
-        var single = Graph(name: node.location)
-        var sources: [ValueID] = []
-        var mapped: [ValueID: ValueID] = [:]
-        let inputs = node.inputs.map { input -> ValueID? in
-            guard let input else { return nil }
-            if let known = mapped[input] { return known }
-            let value = graph[input]
-            let copy: ValueID
-            if let constant = replaced[input] ?? value.constant {
-                copy = single.addConstant(constant, name: value.name)
-            } else {
-                copy = single.addInput(value.name, value.type)
-                sources.append(input)
-            }
-            mapped[input] = copy
-            return copy
-        }
-        let outputs = try single.addNode(
-            node.op, inputs, names: node.outputs.map { graph[$0].name }, location: node.location,
-            quantization: graph.outputTypes(of: node).map(\.quantization))
-        for output in outputs { single.addOutput(output) }
-        let plan = try Plan(single, options: options)
-        var results = [[Tensor]](repeating: [], count: outputs.count)
-        guard let count = values.values.first?.count else { return results }
-        for sample in 0..<count {
-            let operands = try sources.map { source -> Tensor in
-                guard let tensors = values[source] else {
-                    throw Diagnostic(.internalError, at: graph[source].name, "is used before it is computed")
-                }
-                return tensors[sample]
-            }
-            for (index, tensor) in try plan.run(operands).enumerated() { results[index].append(tensor) }
-        }
-        return results
     }
 }

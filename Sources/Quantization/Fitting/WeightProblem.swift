@@ -1,0 +1,123 @@
+import TensorCore
+
+/// The weights of one group of a layer, to be fitted to statistics: rows are outputs, columns inputs, in units of the
+/// results per input code.
+struct WeightProblem {
+    var weights: Matrix
+    /// Rows that the statistics have not seen, inputs and wanted results.
+    var heldOut: (rows: [Float], targets: [Float])
+    var options: FittingOptions
+
+    struct Solution {
+        var weights: RoundedWeights
+        var bias: [Double]
+        var damping: Double?
+    }
+
+    /// Fitted and rounded weights. Nil when the statistics hold nothing to fit to.
+    func solve(_ statistics: GramStatistics) -> Solution? {
+        let variances = statistics.variances
+        guard statistics.count > 1, variances.contains(where: { $0 > 0 }), weights.elements.allSatisfy(\.isFinite) else {
+            return nil
+        }
+        // The last input is rounded first: the one that matters most has all others to make up for its error.
+        let order = variances.indices.sorted { (variances[$0], $0) < (variances[$1], $1) }
+        let moments = statistics.moments(order: order)
+        guard var fitted = fit(moments, order) else { return nil }
+        let importance = (0..<weights.columns).map { moments.covariance[$0, $0] }
+        let scales = WeightRounding.scales(for: fitted.weights, importance: importance)
+        let rounded = options.rounding.round(
+            fitted.weights, scales: scales, covariance: moments.covariance.addingToDiagonal(fitted.ridge),
+            factor: fitted.factor)
+        fitted.factor = Matrix(rows: 0, columns: 0)
+        return Solution(
+            weights: rounded.inOriginalOrder(order), bias: moments.bias(for: rounded.reals), damping: fitted.damping)
+    }
+
+    private struct Fitted {
+        var weights: Matrix
+        var ridge: Double
+        var factor: Matrix
+        var damping: Double?
+    }
+
+    /// The real weights to round, by the ridge that held-out rows choose, and the factor of the damped covariance.
+    private func fit(_ moments: CentredMoments, _ order: [Int]) -> Fitted? {
+        let unit = moments.covariance.meanOfDiagonal
+        let start = weights.permutedColumns(order)
+        var best: Fitted?
+        var least = Double.infinity
+        if options.compensation {
+            least = error(of: start, moments, order)
+            for damping in options.dampings {
+                let ridge = damping * unit
+                guard let factor = LinearAlgebra.choleskyFactor(moments.covariance.addingToDiagonal(ridge)) else {
+                    continue
+                }
+                let solution = ActivationCompensation.solve(moments, towards: start, ridge: ridge, factor: factor)
+                let reached = error(of: solution, moments, order)
+                guard reached < least else { continue }
+                least = reached
+                best = Fitted(weights: solution, ridge: ridge, factor: factor, damping: damping)
+            }
+        }
+        if let best { return best }
+        let ridge = options.roundingDamping * unit
+        return LinearAlgebra.choleskyFactor(moments.covariance.addingToDiagonal(ridge)).map {
+            Fitted(weights: start, ridge: ridge, factor: $0, damping: nil)
+        }
+    }
+
+    private func error(of solution: Matrix, _ moments: CentredMoments, _ order: [Int]) -> Double {
+        var inverse = order
+        for (i, original) in order.enumerated() { inverse[original] = i }
+        return Self.squaredError(
+            weights: solution.permutedColumns(inverse).elements, bias: moments.bias(for: solution), heldOut)
+    }
+
+    /// Sum of squared differences to the wanted results.
+    static func squaredError(
+        weights: [Double], bias: [Double], _ heldOut: (rows: [Float], targets: [Float])
+    ) -> Double {
+        let outputs = bias.count
+        let width = weights.count / max(outputs, 1)
+        let results = LinearAlgebra.products(
+            heldOut.rows, width: width, count: heldOut.rows.count / max(width, 1), weights: weights.map(Float.init))
+        var sum = 0.0
+        for (i, result) in results.enumerated() {
+            let difference = Double(result) + bias[i % outputs] - Double(heldOut.targets[i])
+            sum += difference * difference
+        }
+        return sum
+    }
+}
+
+extension RoundedWeights {
+    /// Columns moved back: column i goes to `order[i]`.
+    fileprivate func inOriginalOrder(_ order: [Int]) -> RoundedWeights {
+        var result = self
+        for row in 0..<rows {
+            for column in 0..<columns {
+                result.codes[row * columns + order[column]] = codes[row * columns + column]
+            }
+        }
+        return result
+    }
+}
+
+/// Least squares of the float layer's results on the layer's quantised inputs.
+///
+/// After the activation-loss compensation of QuartDepth (arXiv 2503.16709), with the sign that a zero gradient gives:
+/// W' = C G⁻¹, where C sums y x̂ᵀ and G sums x̂ x̂ᵀ.
+package enum ActivationCompensation {
+    /// argmin over W of the mean |W x̂ - y|² around the means, plus `ridge` |W - W₀|².
+    ///
+    /// - Parameter factor: the lower Cholesky factor of the covariance plus `ridge` on its diagonal.
+    package static func solve(
+        _ moments: CentredMoments, towards weights: Matrix, ridge: Double, factor: Matrix
+    ) -> Matrix {
+        var right = moments.cross
+        for i in right.elements.indices { right.elements[i] += ridge * weights.elements[i] }
+        return LinearAlgebra.solve(factor: factor, right: right)
+    }
+}
