@@ -35,6 +35,10 @@ public struct ConversionOptions: Sendable {
     public var pinned: Set<String> = []
     /// Takes the shift of channel means that quantisation causes back into the biases.
     public var correctBiases = true
+    /// How weights are rounded.
+    public var weights: WeightRounding = .nearest
+    /// Fits the weights to the float layers' results on quantised inputs before they are rounded.
+    public var compensation = false
     public var threads = 1
     public var engine: Engine = .fast
     /// The curve whose components the model emits; nil when its output stays as it is.
@@ -169,6 +173,9 @@ public enum Converter {
         }
         var result = try Quantizer.quantize(calibrated, statistics: statistics, options: quantization)
         var methods: [MethodOutcome] = []
+        if options.weights != .nearest || options.compensation {
+            methods.append(try fitWeights(of: &result.graph, towards: calibrated, calibration, options, progress))
+        }
         if options.correctBiases {
             methods.append(try correctBiases(of: &result.graph, towards: calibrated, calibration, options, progress))
         }
@@ -199,7 +206,7 @@ public enum Converter {
     /// Samples that bias correction looks at; channel means need few.
     private static let biasCorrectionSamples = 4
     /// Samples behind those that decide whether the corrected biases are kept.
-    private static let heldOutSamples = 2
+    static let heldOutSamples = 2
 
     /// Corrects the biases of `graph` and keeps the result when it brings the outputs for held-out samples closer to
     /// those of `reference`.
@@ -220,21 +227,11 @@ public enum Converter {
         }
         var corrected = graph
         let layers = try BiasCorrection.correct(&corrected, towards: means, samples: samples, options: run)
-        let before = try Plan(graph, options: run)
-        let after = try Plan(corrected, options: run)
-        var errors = (before: OutputError(), after: OutputError())
-        for index in (calibration.count - heldOut)..<calibration.count {
-            let wanted = try plan.run(calibration.tensors(index, for: reference))
-            let sample = try calibration.tensors(index, for: graph)
-            errors.before.add(try before.run(sample), wanted: wanted)
-            errors.after.add(try after.run(sample), wanted: wanted)
-        }
-        let kept = errors.after.relative < errors.before.relative
-        if kept { graph = corrected }
+        let outcome = try keep(
+            corrected, insteadOf: &graph, reference, calibration, options, method: "bias correction",
+            detail: "\(layers) layers")
         progress("correct biases", count + heldOut, count + heldOut)
-        return MethodOutcome(
-            name: "bias correction", before: errors.before.decibels, after: errors.after.decibels, kept: kept,
-            detail: "\(layers) layers, \(heldOut) held-out samples")
+        return outcome
     }
 
     private static func calibrate(

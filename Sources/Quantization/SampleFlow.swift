@@ -38,7 +38,9 @@ struct SampleFlow {
 
     /// Runs one node on all samples; `replaced` stands in for some of its constants.
     func evaluate(_ node: Node, _ graph: Graph, replacing replaced: [ValueID: Tensor] = [:]) throws -> [[Tensor]] {
-        try evaluate(node, graph, operands: node.inputs.map { input in input.map { replaced[$0].map(Operand.constant) ?? .value($0) } })
+        try evaluate(
+            node, graph,
+            operands: node.inputs.map { input in input.map { replaced[$0].map(Operand.constant) ?? .value($0) } })
     }
 
     /// What a node is given in place of one of its operands.

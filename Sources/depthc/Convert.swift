@@ -48,6 +48,14 @@ struct Convert: ParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Takes shifts of channel means back into the biases (int8).")
     var biasCorrection = true
 
+    @Option(help: "How weights are rounded: nearest, gptq or adaround.")
+    var weights: WeightMethod = .nearest
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Fits weights to the float layers' results on quantised inputs before they are rounded.")
+    var compensation = false
+
     @Option(
         help: "The curve whose components the model emits: keep (none), hilbert or phase (default: the recipe's).")
     var head: HeadChoice?
@@ -87,6 +95,8 @@ struct Convert: ParsableCommand {
         options.engine = engine.engine
         options.pinned = Set(keepFloat)
         options.correctBiases = biasCorrection
+        options.weights = weights.rounding
+        options.compensation = compensation
         options.recipe = known
         options.head = try chosenHead(known, model)
         options.headOutput = headOutput
@@ -162,4 +172,17 @@ enum HeadChoice: String, CaseIterable, ExpressibleByArgument {
     case keep, hilbert, phase
 
     var curve: CurveDecoding.Kind? { CurveDecoding.Kind(rawValue: rawValue) }
+}
+
+/// Values of `--weights`.
+enum WeightMethod: String, CaseIterable, ExpressibleByArgument {
+    case nearest, gptq, adaround
+
+    var rounding: WeightRounding {
+        switch self {
+        case .nearest: .nearest
+        case .gptq: .gptq
+        case .adaround: .adaRound
+        }
+    }
 }

@@ -46,7 +46,8 @@ public enum LayerFitting {
                     fits.append(result.summary)
                     if result.summary.isKept {
                         let place = layer.operands
-                        operands += [SampleFlow.Operand?](repeating: nil, count: max(0, place.biasPosition + 1 - operands.count))
+                        operands += [SampleFlow.Operand?](
+                            repeating: nil, count: max(0, place.biasPosition + 1 - operands.count))
                         operands[place.weightPosition] = .constant(result.weights)
                         operands[place.biasPosition] = .constant(result.bias)
                         let weights = patch.addConstant(result.weights, name: graph[place.weights].name)

@@ -202,7 +202,9 @@ struct LayerOperands: Sendable {
         let contract = node.op.quantizationContract
         let roles = contract.operands
         guard
-            let weightPosition = roles.firstIndex(where: { if case .weight(channelAxis: .some) = $0 { true } else { false } }),
+            let weightPosition = roles.firstIndex(where: {
+                if case .weight(channelAxis: .some) = $0 { true } else { false }
+            }),
             let biasPosition = roles.firstIndex(where: { if case .bias = $0 { true } else { false } }),
             let dataPosition = roles.firstIndex(of: .activation), node.inputs.count > max(weightPosition, dataPosition),
             let data = node.inputs[dataPosition], let weights = node.inputs[weightPosition],

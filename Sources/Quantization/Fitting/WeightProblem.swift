@@ -17,7 +17,8 @@ struct WeightProblem {
     /// Fitted and rounded weights. Nil when the statistics hold nothing to fit to.
     func solve(_ statistics: GramStatistics) -> Solution? {
         let variances = statistics.variances
-        guard statistics.count > 1, variances.contains(where: { $0 > 0 }), weights.elements.allSatisfy(\.isFinite) else {
+        guard statistics.count > 1, variances.contains(where: { $0 > 0 }), weights.elements.allSatisfy(\.isFinite)
+        else {
             return nil
         }
         // The last input is rounded first: the one that matters most has all others to make up for its error.
