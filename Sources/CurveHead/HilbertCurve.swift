@@ -16,6 +16,13 @@ public struct HilbertCurve: Sendable, Hashable {
         precondition(Self.orders.contains(order) && (0..<0.5).contains(margin), "order \(order), margin \(margin)")
         self.order = order
         self.margin = margin
+        let grid = Self.grid(order: order)
+        let pitch = (1 - 2 * margin) / Double((1 << order) - 1)
+        nodes = grid.map { SIMD2(margin + pitch * Double($0.x), margin + pitch * Double($0.y)) }
+    }
+
+    /// The nodes as whole numbers in 0..<2^order, in the order of rising q. Precondition: `order` is in ``orders``.
+    package static func grid(order: Int) -> [SIMD2<Int>] {
         var grid = [SIMD2<Int>(0, 0)]
         for level in 0..<order {
             let size = 1 << level
@@ -24,8 +31,7 @@ public struct HilbertCurve: Sendable, Hashable {
                 + grid.map { SIMD2($0.x + size, $0.y + size) }
                 + grid.map { SIMD2(2 * size - 1 - $0.y, size - 1 - $0.x) }
         }
-        let pitch = (1 - 2 * margin) / Double((1 << order) - 1)
-        nodes = grid.map { SIMD2(margin + pitch * Double($0.x), margin + pitch * Double($0.y)) }
+        return grid
     }
 
     /// Number of edges, 4^order - 1.
