@@ -39,6 +39,11 @@ public struct CurveDecoding: Sendable, Hashable, Codable {
         [3, 1].first { shape.rank == 4 && shape[$0] == components }
     }
 
+    /// True when a tensor of `shape` may be the two components of a Hilbert curve.
+    public static func hilbertComponents(in shape: Shape) -> Bool {
+        shape.rank == 4 && (shape[3] == 2 || shape[1] == 2)
+    }
+
     /// Depth at `q`.
     public func depth(at q: Double) -> Double { lower + q * (upper - lower) }
 

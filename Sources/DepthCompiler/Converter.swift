@@ -44,6 +44,8 @@ public struct ConversionOptions: Sendable {
     /// The curve whose components the model emits; nil when its output stays as it is.
     public var head: Recipe.Head?
     public var headOutput: HeadOutput = .depth
+    /// The curve head that a scalar output gets.
+    public var exactHead: ExactHeadOptions?
     /// What the model is fed and what its depth output measures; goes into the metadata.
     public var recipe: Recipe?
 
@@ -62,6 +64,10 @@ public struct Conversion: Sendable {
     public var methods: [MethodOutcome] = []
     /// What was assumed, one sentence each.
     public var assumptions: [String] = []
+    /// What was done beyond what was asked for in so many words, one sentence each.
+    public var notes: [String] = []
+    /// The decode table of an exact head whose components are the output.
+    var decodeTable: [Float]?
 }
 
 /// The compiler: from a loaded model to the bytes of a `.tflite` file.
@@ -107,21 +113,9 @@ public enum Converter {
                 .unsupported, at: "--precision \(options.precision.rawValue)", "is not built yet",
                 suggestion: "keep, float, int8 and int16x8 are")
         }
-        try attachHead(to: &result.graph, options)
-        result.bytes = try export(result.graph, model, options)
+        try attachHead(to: &result, options)
+        result.bytes = try export(result, model, options)
         return result
-    }
-
-    /// Puts the decode of a curve head into the graph, when depth is asked for.
-    private static func attachHead(to graph: inout Graph, _ options: ConversionOptions) throws {
-        guard let head = options.head else { return }
-        guard let index = graph.outputs.firstIndex(where: { $0.sourceName == head.components }) else {
-            throw Diagnostic(
-                .usage, at: "head", "the model has no output \(head.components)",
-                suggestion: "its outputs are \(graph.outputs.map(\.sourceName).joined(separator: ", "))")
-        }
-        guard options.headOutput == .depth else { return }
-        try head.decoding.attach(to: &graph, output: index, name: options.recipe?.output?.name ?? "depth")
     }
 
     /// Refuses element types at the ports that the conversion would not give them.
@@ -155,11 +149,7 @@ public enum Converter {
         var quantization = try QuantizationOptions(
             activationType: options.precision == .int16x8 ? .int16 : .int8, range: options.range,
             integerPorts: options.ports == .int8, pinned: resolve(options.pinned, in: graph))
-        if let head = options.head {
-            for port in graph.outputs where port.sourceName == head.components {
-                quantization.fixedRanges[graph[port.value].name] = 0...1
-            }
-        }
+        try fixHeadRanges(&quantization, graph, nil, options)
         var calibrated = graph
         func calibrate(_ stage: String, channels: Set<ValueID>) throws -> CalibrationStatistics {
             let values = Quantizer.observedValues(calibrated, options: quantization)
@@ -171,6 +161,7 @@ public enum Converter {
             calibrated = balanced
             statistics = try calibrate("calibrate again", channels: [])
         }
+        try fixHeadRanges(&quantization, calibrated, statistics, options)
         var result = try Quantizer.quantize(calibrated, statistics: statistics, options: quantization)
         var methods: [MethodOutcome] = []
         if options.weights != .nearest || options.compensation {
@@ -252,7 +243,8 @@ public enum Converter {
     /// The name of the metadata entry with a curve head's decode table.
     private static let decodeTableName = "depthc_decode_table"
 
-    private static func export(_ graph: Graph, _ model: Model, _ options: ConversionOptions) throws -> [UInt8] {
+    private static func export(_ conversion: Conversion, _ model: Model, _ options: ConversionOptions) throws -> [UInt8] {
+        let graph = conversion.graph
         func ports(_ list: [Port], outputs: Bool) -> [ExportMetadata.Port] {
             list.map { port in
                 let meaning = outputs ? DepthOutput(port, of: model, recipe: options.recipe) : nil
@@ -279,6 +271,9 @@ public enum Converter {
         var entries = [TFLiteCodec.metadataName: try metadata.json()]
         for (port, described) in zip(graph.outputs, metadata.outputs) {
             if let curve = described.curve { entries[decodeTableName] = try curve.tableBytes(of: port, in: graph) }
+        }
+        if let table = conversion.decodeTable {
+            entries[decodeTableName] = table.flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian, Array.init) }
         }
         return try TFLiteCodec.encode(graph, metadata: entries)
     }

@@ -57,10 +57,16 @@ struct Convert: ParsableCommand {
     var compensation = false
 
     @Option(
-        help: "The curve whose components the model emits: keep (none), hilbert or phase (default: the recipe's).")
+        help: ArgumentHelp(
+            "The curve head: keep (none), hilbert, serpentine, thermometer or phase (default: the recipe's).",
+            discussion: """
+                A network that emits the components of a curve (hilbert, phase) gets the decode. One with a scalar depth \
+                output gets an exact head (hilbert, serpentine, thermometer; int8 files): its last linear operator \
+                is replaced by hinges with the same integer weights.
+                """))
     var head: HeadChoice?
 
-    @Option(help: "Order of the Hilbert curve, or turns of the phase.")
+    @Option(help: "Order of the curve (exact heads: 1 to 4, default 2), or turns of the phase.")
     var order: Int?
 
     @Option(
@@ -98,7 +104,8 @@ struct Convert: ParsableCommand {
         options.weights = weights.rounding
         options.compensation = compensation
         options.recipe = known
-        options.head = try chosenHead(known, model)
+        options.exactHead = try exactHead(known, model)
+        if options.exactHead == nil { options.head = try chosenHead(known, model) }
         options.headOutput = headOutput
         options.range = try chosenRange(known)
         if needsData, !model.graph.isQuantized {
@@ -116,12 +123,30 @@ struct Convert: ParsableCommand {
             progress?.bar.update(done, total)
         }
         conversion.assumptions.forEach { note("assumed: \($0)") }
+        conversion.notes.forEach { note($0) }
         try AtomicFile.write(conversion.bytes, to: output)
         let summary = ConversionSummary(
             model: model, conversion: conversion, output: output, precision: precision,
             seconds: (ContinuousClock.now - begin) / .seconds(1))
         try json.write(summary)
         if !json.replacesText { summary.lines.forEach { print($0) } }
+    }
+
+    /// The head of a network whose output has one number per pixel; nil when its output has the components of a curve.
+    private func exactHead(_ known: Recipe?, _ model: Model) throws -> ExactHeadOptions? {
+        guard let kind = head?.exact, known?.head == nil else { return nil }
+        let outputs = model.graph.outputs
+        guard let port = outputs.first(where: { $0.sourceName == known?.output?.name }) ?? outputs.first else {
+            return nil
+        }
+        if kind == .hilbert, CurveDecoding.hilbertComponents(in: model.graph.type(of: port.value).shape) { return nil }
+        if headRange != nil {
+            throw ValidationError("--head-range is about networks that emit components; here calibration decides")
+        }
+        if outputs.count > 1, known?.output == nil {
+            note("assumed: the depth output is \(port.sourceName), the first of \(outputs.count)")
+        }
+        return ExactHeadOptions(output: port.sourceName, curve: try ExactCurve(kind, order: order ?? 2))
     }
 
     /// The recipe's head with what the command line says instead.
@@ -169,8 +194,9 @@ struct Convert: ParsableCommand {
 
 /// Values of `--head`.
 enum HeadChoice: String, CaseIterable, ExpressibleByArgument {
-    case keep, hilbert, phase
+    case keep, hilbert, serpentine, thermometer, phase
 
+    var exact: ExactCurve.Kind? { ExactCurve.Kind(rawValue: rawValue) }
     var curve: CurveDecoding.Kind? { CurveDecoding.Kind(rawValue: rawValue) }
 }
 
