@@ -42,7 +42,7 @@ extension CurveDecoding {
             throw Diagnostic(
                 .usage, at: "output \(port.sourceName)",
                 "is \(shape); a network with a \(kind.rawValue) head emits \(components) channels on one of four axes",
-                suggestion: "--head keep; curve heads for scalar outputs are not built yet")
+                suggestion: "--head keep, or hilbert, serpentine or thermometer for a scalar output")
         }
         return axis
     }
@@ -53,7 +53,8 @@ extension CurveDecoding {
     /// - Throws: `Diagnostic` (.usage) when the output is not the curve's components.
     package func tableBytes(of port: Port, in graph: Graph) throws -> [UInt8] {
         _ = try channelAxis(of: port, in: graph)
-        let parameters = graph.type(of: graph.codes(behind: port.value)).quantization
+        let codes = graph.type(of: graph.codes(behind: port.value))
+        let parameters = codes.elementType == .int8 ? codes.quantization : nil
         return table(parameters ?? Self.componentParameters).flatMap { value in
             withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init)
         }

@@ -69,8 +69,9 @@ import Testing
     }
 
     @Test(arguments: [
-        (["--head", "hilbert"], "--order"), (["--head", "hilbert", "--order", "9"], "1 to 6"),
-        (["--order", "2"], "--head hilbert"), (["--head", "hilbert", "--order", "2"], "not built yet"),
+        (["--head", "phase"], "--order"), (["--head", "hilbert", "--order", "9"], "1 to 4"),
+        (["--order", "2"], "--head hilbert"), (["--head", "phase", "--order", "2"], "emits 3 channels"),
+        (["--head", "serpentine", "--head-range", "0..1"], "calibration decides"),
         (["--head", "phase", "--order", "4", "--head-range", "3"], "--head-range"),
     ])
     func whatIsNoHeadIsRefused(options: [String], reason: String) throws {
