@@ -25,6 +25,8 @@ struct ck_conv {
     ck_kind kind;
     ck_conv_shape shape;
     int32_t depthwise, flat;
+    /// Float sums run in the order of the weights, every product and every sum rounded.
+    int32_t ordered;
     /// Input step of a row (column) of a phase, the input row that phase row 0 starts at, and how many it spans.
     int32_t step_h, step_w, origin_y, origin_x, span_h;
     /// Input is copied, padded, into bands of `band_w` pixels a row, unless `direct`.

@@ -94,6 +94,7 @@ typedef struct {
 static int32_t plan_phase(ck_conv *conv, ck_phase *phase, const tap *taps, int32_t count, const void *weights) {
     const ck_conv_shape *s = &conv->shape;
     int32_t row = conv->band_w * s->in_c, depth = conv->group_in, even = conv->kind != CK_FLOAT;
+    int32_t unbroken = even || conv->ordered;
     // Taps that are neighbours in memory and in the kernel make one segment.
     int32_t mergeable = s->groups == 1;
     phase->segment = ck_zeroed((size_t)count * (size_t)(1 + depth / LONGEST_SUM) + (size_t)count, sizeof(ck_segment));
@@ -120,8 +121,8 @@ static int32_t plan_phase(ck_conv *conv, ck_phase *phase, const tap *taps, int32
         const tap *first = &taps[order[2 * r]];
         int32_t offset = first->y * row + first->x * s->in_c, length = depth * order[2 * r + 1];
         while (length > 0) {
-            int32_t take = even || length <= LONGEST_SUM ? length : LONGEST_SUM;
-            if (!even && sum > 0 && sum + take > LONGEST_SUM) {
+            int32_t take = unbroken || length <= LONGEST_SUM ? length : LONGEST_SUM;
+            if (!unbroken && sum > 0 && sum + take > LONGEST_SUM) {
                 phase->block[++blocks] = segments;
                 sum = 0;
             }
@@ -190,6 +191,12 @@ static ck_conv *start(
     conv->shape = *shape;
     conv->act = act;
     if (quantization) conv->q = *quantization;
+    return conv;
+}
+
+static ck_conv *start_float(const ck_conv_shape *shape, ck_activation act, int32_t ordered) {
+    ck_conv *conv = start(CK_FLOAT, shape, act, NULL);
+    if (conv) conv->ordered = ordered != 0;
     return conv;
 }
 
@@ -316,8 +323,9 @@ static ck_conv *plan_deconv(ck_conv *conv, const void *weights, const void *bias
 
 static const ck_activation no_activation = {0, 0, 0, 0};
 
-ck_conv *ck_conv_f32_create(const ck_conv_shape *s, const float *weights, const float *bias, ck_activation act) {
-    return plan_conv(start(CK_FLOAT, s, act, NULL), weights, bias, NULL);
+ck_conv *ck_conv_f32_create(
+    const ck_conv_shape *s, const float *weights, const float *bias, ck_activation act, int32_t ordered) {
+    return plan_conv(start_float(s, act, ordered), weights, bias, NULL);
 }
 ck_conv *ck_conv_i8_create(
     const ck_conv_shape *s, const void *weights, const int32_t *bias, const ck_quantization *quantization) {
@@ -327,8 +335,9 @@ ck_conv *ck_conv_hybrid_create(
     const ck_conv_shape *s, const int8_t *weights, const float *weight_scale, const float *bias, ck_activation act) {
     return plan_conv(start(CK_HYBRID, s, act, NULL), weights, bias, weight_scale);
 }
-ck_conv *ck_deconv_f32_create(const ck_conv_shape *s, const float *weights, const float *bias, ck_activation act) {
-    return plan_deconv(start(CK_FLOAT, s, act, NULL), weights, bias, NULL);
+ck_conv *ck_deconv_f32_create(
+    const ck_conv_shape *s, const float *weights, const float *bias, ck_activation act, int32_t ordered) {
+    return plan_deconv(start_float(s, act, ordered), weights, bias, NULL);
 }
 ck_conv *ck_deconv_i8_create(
     const ck_conv_shape *s, const void *weights, const int32_t *bias, const ck_quantization *quantization) {
@@ -346,10 +355,10 @@ static ck_conv *plan_product(ck_conv *conv, int32_t rows, int32_t depth, int32_t
     conv->shape = (ck_conv_shape){1, rows, 1, depth, 1, 1, 1, 1, 1, 1, 0, 0, rows, 1, columns, 1};
     return plan_conv(conv, NULL, NULL, NULL);
 }
-ck_conv *ck_product_f32_create(int32_t rows, int32_t depth, int32_t columns) {
+ck_conv *ck_product_f32_create(int32_t rows, int32_t depth, int32_t columns, int32_t ordered) {
     ck_activation none = {-INFINITY, INFINITY, 0, 0};
     ck_conv_shape shape = {0};
-    return plan_product(start(CK_FLOAT, &shape, none, NULL), rows, depth, columns);
+    return plan_product(start_float(&shape, none, ordered), rows, depth, columns);
 }
 ck_conv *ck_product_i8_create(int32_t rows, int32_t depth, int32_t columns, const ck_quantization *quantization) {
     ck_conv_shape shape = {0};

@@ -111,7 +111,7 @@ static void run_phase(const work *w, const ck_phase *phase, int32_t row_begin, i
                     const float *b = (const float *)weights + packed;
                     for (int32_t block = 0; block < phase->blocks; block++) {
                         int32_t from = phase->block[block], to = phase->block[block + 1];
-                        w->table->tile_f32[index](
+                        w->table->tile_f32[conv->ordered][index](
                             (const float *const *)a, phase->segment + from, to - from, b, tile, block > 0);
                         for (int32_t k = from; k < to; k++) b += phase->segment[k].length * panel->width;
                     }

@@ -88,7 +88,7 @@ static void run_f32(
                     taps[t] = row_inside && column >= 0 && column < s->in_w ? row + (int64_t)column * s->in_c : zeros;
                 }
             }
-            table->depthwise_f32(taps, conv->taps, s->out_c, conv->depthwise_weights, out, &finish);
+            table->depthwise_f32[conv->ordered](taps, conv->taps, s->out_c, conv->depthwise_weights, out, &finish);
         }
     }
 }

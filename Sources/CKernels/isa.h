@@ -33,7 +33,8 @@ typedef struct {
 /// Kernels that differ by instruction set.
 typedef struct {
     int32_t rows_f32[CK_WIDTHS], rows_i16[CK_WIDTHS];
-    ck_tile_f32 tile_f32[CK_WIDTHS];
+    /// Tiles that sum as they like, then those that round every product and every sum, in the order of the segments.
+    ck_tile_f32 tile_f32[2][CK_WIDTHS];
     ck_tile_i16 tile_i16[CK_WIDTHS];
     void (*store_f32)(
         const float *tile, int32_t width, int32_t rows, int32_t columns, float *const *out, const ck_finish_f32 *f);
@@ -44,8 +45,9 @@ typedef struct {
         const ck_finish_hybrid *f);
     /// out[i] = in[i] - zero, with `flip` 0x80 when the codes are unsigned
     void (*widen)(const uint8_t *in, int32_t n, int32_t is_unsigned, int32_t zero, int16_t *out);
-    /// One output pixel of a depthwise convolution, float: taps[t] points at `channels` values.
-    void (*depthwise_f32)(
+    /// One output pixel of a depthwise convolution, float: taps[t] points at `channels` values. The second rounds every
+    /// product and every sum, tap by tap.
+    void (*depthwise_f32[2])(
         const float *const *taps, int32_t count, int32_t channels, const float *w, float *out,
         const ck_finish_f32 *f);
     /// A run of output pixels of a depthwise convolution on widened input: weights packed in pairs of taps.

@@ -11,8 +11,13 @@
 
 // ------------------------------------------------------------------------------------------------- float tiles
 
+/// x * y + sum, rounded once, or twice when `ordered`.
+INLINE __m256 add_product(const int ordered, __m256 x, __m256 y, __m256 sum) {
+    return ordered ? _mm256_add_ps(sum, _mm256_mul_ps(x, y)) : _mm256_fmadd_ps(x, y, sum);
+}
+
 INLINE void tile_f32(
-    const int rows, const int vectors, const float *const *a, const ck_segment *segments, int32_t count,
+    const int ordered, const int rows, const int vectors, const float *const *a, const ck_segment *segments, int32_t count,
     const float *b, float *tile, int32_t accumulate) {
     __m256 sum[CK_MAX_ROWS][3];
 #pragma clang loop unroll(full)
@@ -33,7 +38,7 @@ INLINE void tile_f32(
             for (int i = 0; i < rows; i++) {
                 __m256 x = _mm256_broadcast_ss(p[i] + k);
 #pragma clang loop unroll(full)
-                for (int j = 0; j < vectors; j++) sum[i][j] = _mm256_fmadd_ps(x, v[j], sum[i][j]);
+                for (int j = 0; j < vectors; j++) sum[i][j] = add_product(ordered, x, v[j], sum[i][j]);
             }
         }
     }
@@ -50,7 +55,12 @@ INLINE void tile_f32(
     TARGET static void tile_f32_##ROWS##x##VECTORS(                                                                  \
         const float *const *a, const ck_segment *segments, int32_t count, const float *b, float *tile,               \
         int32_t accumulate) {                                                                                        \
-        tile_f32(ROWS, VECTORS, a, segments, count, b, tile, accumulate);                                            \
+        tile_f32(0, ROWS, VECTORS, a, segments, count, b, tile, accumulate);                                         \
+    }                                                                                                                \
+    TARGET static void ordered_f32_##ROWS##x##VECTORS(                                                               \
+        const float *const *a, const ck_segment *segments, int32_t count, const float *b, float *tile,               \
+        int32_t accumulate) {                                                                                        \
+        tile_f32(1, ROWS, VECTORS, a, segments, count, b, tile, accumulate);                                         \
     }
 FLOAT_TILE(8, 1)
 FLOAT_TILE(6, 2)
@@ -261,33 +271,46 @@ TARGET static void widen(const uint8_t *in, int32_t n, int32_t is_unsigned, int3
 // --------------------------------------------------------------------------------------------------- depthwise
 
 INLINE void depthwise_f32_taps(
-    const float *const *taps, const int count, int32_t channels, const float *w, float *out, const ck_finish_f32 *f) {
+    const int ordered, const float *const *taps, const int count, int32_t channels, const float *w, float *out, const ck_finish_f32 *f) {
     int32_t c = 0;
     for (; c + 8 <= channels; c += 8) {
         __m256 sum = _mm256_setzero_ps();
         for (int t = 0; t < count; t++)
-            sum = _mm256_fmadd_ps(_mm256_loadu_ps(taps[t] + c), _mm256_loadu_ps(w + (int64_t)t * channels + c), sum);
+            sum = add_product(
+                ordered, _mm256_loadu_ps(taps[t] + c), _mm256_loadu_ps(w + (int64_t)t * channels + c), sum);
         _mm256_storeu_ps(out + c, activate(_mm256_add_ps(sum, _mm256_loadu_ps(f->bias + c)), &f->act));
     }
     if (c < channels) {
         __m256i mask = column_mask(channels - c);
         __m256 sum = _mm256_setzero_ps();
         for (int t = 0; t < count; t++)
-            sum = _mm256_fmadd_ps(
-                _mm256_maskload_ps(taps[t] + c, mask), _mm256_maskload_ps(w + (int64_t)t * channels + c, mask), sum);
+            sum = add_product(
+                ordered, _mm256_maskload_ps(taps[t] + c, mask), _mm256_maskload_ps(w + (int64_t)t * channels + c, mask),
+                sum);
         sum = _mm256_add_ps(sum, _mm256_maskload_ps(f->bias + c, mask));
         _mm256_maskstore_ps(out + c, mask, activate(sum, &f->act));
     }
 }
 
+INLINE void depthwise_f32_any(
+    const int ordered, const float *const *taps, int32_t count, int32_t channels, const float *w, float *out,
+    const ck_finish_f32 *f) {
+    if (count == 9)
+        depthwise_f32_taps(ordered, taps, 9, channels, w, out, f);
+    else if (count == 25)
+        depthwise_f32_taps(ordered, taps, 25, channels, w, out, f);
+    else
+        depthwise_f32_taps(ordered, taps, count, channels, w, out, f);
+}
+
 TARGET static void depthwise_f32(
     const float *const *taps, int32_t count, int32_t channels, const float *w, float *out, const ck_finish_f32 *f) {
-    if (count == 9)
-        depthwise_f32_taps(taps, 9, channels, w, out, f);
-    else if (count == 25)
-        depthwise_f32_taps(taps, 25, channels, w, out, f);
-    else
-        depthwise_f32_taps(taps, count, channels, w, out, f);
+    depthwise_f32_any(0, taps, count, channels, w, out, f);
+}
+
+TARGET static void depthwise_ordered_f32(
+    const float *const *taps, int32_t count, int32_t channels, const float *w, float *out, const ck_finish_f32 *f) {
+    depthwise_f32_any(1, taps, count, channels, w, out, f);
 }
 
 INLINE void depthwise_i16_pairs(
@@ -327,13 +350,13 @@ TARGET static void depthwise_i16(
 const ck_table ck_table_avx2 = {
     .rows_f32 = {8, 6, 3},
     .rows_i16 = {8, 6, 3},
-    .tile_f32 = {tile_f32_8x1, tile_f32_6x2, tile_f32_3x3},
+    .tile_f32 = {{tile_f32_8x1, tile_f32_6x2, tile_f32_3x3}, {ordered_f32_8x1, ordered_f32_6x2, ordered_f32_3x3}},
     .tile_i16 = {tile_i16_8x1, tile_i16_6x2, tile_i16_3x3},
     .store_f32 = store_f32,
     .store_i8 = store_i8,
     .store_hybrid = store_hybrid,
     .widen = widen,
-    .depthwise_f32 = depthwise_f32,
+    .depthwise_f32 = {depthwise_f32, depthwise_ordered_f32},
     .depthwise_i16 = depthwise_i16,
 };
 #endif

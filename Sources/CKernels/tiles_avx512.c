@@ -7,12 +7,21 @@
 #include <immintrin.h>
 #include <string.h>
 
+#pragma STDC FP_CONTRACT OFF
 #define INLINE static inline __attribute__((always_inline, target("avx512f,avx512vl,avx512bw,avx512vnni,avx2,fma")))
 #define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512vnni,avx2,fma")))
 
+/// x * y + sum, rounded once, or twice when `ordered`.
+INLINE __m512 add_wide(const int ordered, __m512 x, __m512 y, __m512 sum) {
+    return ordered ? _mm512_add_ps(sum, _mm512_mul_ps(x, y)) : _mm512_fmadd_ps(x, y, sum);
+}
+INLINE __m256 add_narrow(const int ordered, __m256 x, __m256 y, __m256 sum) {
+    return ordered ? _mm256_add_ps(sum, _mm256_mul_ps(x, y)) : _mm256_fmadd_ps(x, y, sum);
+}
+
 /// `wide` registers of 16 columns, then `narrow` registers of 8.
 INLINE void tile_f32(
-    const int rows, const int wide, const int narrow, const float *const *a, const ck_segment *segments,
+    const int ordered, const int rows, const int wide, const int narrow, const float *const *a, const ck_segment *segments,
     int32_t count, const float *b, float *tile, int32_t accumulate) {
     const int width = 16 * wide + 8 * narrow;
     __m512 sum[CK_MAX_ROWS];
@@ -32,8 +41,8 @@ INLINE void tile_f32(
             __m256 w = narrow ? _mm256_loadu_ps(b + 16 * wide) : _mm256_setzero_ps();
 #pragma clang loop unroll(full)
             for (int i = 0; i < rows; i++) {
-                if (wide) sum[i] = _mm512_fmadd_ps(_mm512_set1_ps(p[i][k]), v, sum[i]);
-                if (narrow) rest[i] = _mm256_fmadd_ps(_mm256_set1_ps(p[i][k]), w, rest[i]);
+                if (wide) sum[i] = add_wide(ordered, _mm512_set1_ps(p[i][k]), v, sum[i]);
+                if (narrow) rest[i] = add_narrow(ordered, _mm256_set1_ps(p[i][k]), w, rest[i]);
             }
         }
     }
@@ -90,7 +99,12 @@ INLINE void tile_i16(
     TARGET static void tile_f32_##NAME(                                                                              \
         const float *const *a, const ck_segment *segments, int32_t count, const float *b, float *tile,               \
         int32_t accumulate) {                                                                                        \
-        tile_f32(ROWS, WIDE, NARROW, a, segments, count, b, tile, accumulate);                                       \
+        tile_f32(0, ROWS, WIDE, NARROW, a, segments, count, b, tile, accumulate);                                    \
+    }                                                                                                                \
+    TARGET static void ordered_f32_##NAME(                                                                           \
+        const float *const *a, const ck_segment *segments, int32_t count, const float *b, float *tile,               \
+        int32_t accumulate) {                                                                                        \
+        tile_f32(1, ROWS, WIDE, NARROW, a, segments, count, b, tile, accumulate);                                    \
     }                                                                                                                \
     TARGET static void tile_i16_##NAME(                                                                              \
         const int16_t *const *a, const ck_segment *segments, int32_t count, const int16_t *b, int32_t *tile) {       \
@@ -105,9 +119,12 @@ void ck_use_avx512(ck_table *table) {
     table->rows_f32[0] = table->rows_i16[0] = 8;
     table->rows_f32[1] = table->rows_i16[1] = 12;
     table->rows_f32[2] = table->rows_i16[2] = 8;
-    table->tile_f32[0] = tile_f32_8;
-    table->tile_f32[1] = tile_f32_16;
-    table->tile_f32[2] = tile_f32_24;
+    table->tile_f32[0][0] = tile_f32_8;
+    table->tile_f32[0][1] = tile_f32_16;
+    table->tile_f32[0][2] = tile_f32_24;
+    table->tile_f32[1][0] = ordered_f32_8;
+    table->tile_f32[1][1] = ordered_f32_16;
+    table->tile_f32[1][2] = ordered_f32_24;
     table->tile_i16[0] = tile_i16_8;
     table->tile_i16[1] = tile_i16_16;
     table->tile_i16[2] = tile_i16_24;

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+// Products are rounded before they are added, so that one tile serves both orders.
+#pragma STDC FP_CONTRACT OFF
+
 static inline __attribute__((always_inline)) void tile_f32(
     const int width, const float *const *a, const ck_segment *segments, int32_t count, const float *b, float *tile,
     int32_t accumulate) {
@@ -123,12 +126,12 @@ static void depthwise_i16(
 const ck_table ck_table_portable = {
     .rows_f32 = {2, 2, 2},
     .rows_i16 = {2, 2, 2},
-    .tile_f32 = {tile_f32_8, tile_f32_16, tile_f32_24},
+    .tile_f32 = {{tile_f32_8, tile_f32_16, tile_f32_24}, {tile_f32_8, tile_f32_16, tile_f32_24}},
     .tile_i16 = {tile_i16_8, tile_i16_16, tile_i16_24},
     .store_f32 = store_f32,
     .store_i8 = store_i8,
     .store_hybrid = store_hybrid,
     .widen = widen,
-    .depthwise_f32 = depthwise_f32,
+    .depthwise_f32 = {depthwise_f32, depthwise_f32},
     .depthwise_i16 = depthwise_i16,
 };

@@ -43,7 +43,7 @@ extension FastKernels {
                 let moved = Tensor(zeros: tensor.type.with(shape: [1, kernelH, kernelW, groups]))
                 return packed(
                     shape, input, transposedTaps(tensor, into: moved, taps: kernelH * kernelW, channels: groups),
-                    scales: tensor.type.quantization, site.input(2), output, op.activation)?
+                    scales: tensor.type.quantization, site.input(2), output, op.activation, ordered: site.ordered)?
                     .step(input: input, output: output, cost: cost)
             }.map { [$0] }
         }
@@ -52,8 +52,10 @@ extension FastKernels {
             return hybrid(
                 shape, input, tensor, site.input(2), output, op.activation, transposed: false, cost: cost)
         }
-        return packed(shape, input, tensor, scales: tensor.type.quantization, site.input(2), output, op.activation)
-            .map { [$0.step(input: input, output: output, cost: cost)] }
+        return packed(
+            shape, input, tensor, scales: tensor.type.quantization, site.input(2), output, op.activation,
+            ordered: site.ordered
+        ).map { [$0.step(input: input, output: output, cost: cost)] }
     }
 
     static func depthwise(_ op: DepthwiseConv2D, _ site: KernelSite) -> Step? {
@@ -65,8 +67,10 @@ extension FastKernels {
         let taps = weights.shape[1] * weights.shape[2]
         shape.groups = shape.in_c
         // One channel is an ordinary convolution; its weights are the same bytes.
-        return packed(shape, input, weights, scales: weights.type.quantization, site.input(2), output, op.activation)?
-            .step(input: input, output: output, cost: output.count * taps)
+        return packed(
+            shape, input, weights, scales: weights.type.quantization, site.input(2), output, op.activation,
+            ordered: site.ordered
+        )?.step(input: input, output: output, cost: output.count * taps)
     }
 
     static func transposed(_ op: TransposeConv, _ site: KernelSite) -> [Step]? {
@@ -89,7 +93,7 @@ extension FastKernels {
         }
         return packed(
             shape, input, weights, scales: weights.type.quantization, site.input(3), output, op.activation,
-            transposed: true
+            transposed: true, ordered: site.ordered
         ).map { [$0.step(input: input, output: output, cost: cost)] }
     }
 
@@ -138,8 +142,8 @@ extension FastKernels {
     /// Packs the weights of a float or 8-bit convolution; nil for other types or a bias that is not constant.
     static func packed(
         _ shape: ck_conv_shape, _ input: Site, _ weights: Tensor, scales: QuantizationParameters?, _ bias: Site?,
-        _ output: Site, _ activation: Activation, transposed: Bool = false,
-        roundedOnce: Bool = false
+        _ output: Site, _ activation: Activation, transposed: Bool = false, roundedOnce: Bool = false,
+        ordered: Bool = false
     ) -> PackedConvolution? {
         if let bias, bias.constant == nil { return nil }
         var shape = shape
@@ -148,7 +152,9 @@ extension FastKernels {
             return weights.withElements(of: Float.self) { w in
                 let create = transposed ? ck_deconv_f32_create : ck_conv_f32_create
                 return PackedConvolution(
-                    create(&shape, w.baseAddress, bias?.elements(Float.self), floatActivation(activation)))
+                    create(
+                        &shape, w.baseAddress, bias?.elements(Float.self), floatActivation(activation), ordered ? 1 : 0)
+                )
             }
         }
         guard let inputQ = input.type.quantization, let weightQ = scales, let outputQ = output.type.quantization,

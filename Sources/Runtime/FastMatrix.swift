@@ -12,7 +12,7 @@ extension FastKernels {
         guard let shape = productShape(rows: rows, depth: depth, columns: columns) else { return nil }
         return packed(
             shape, input, weights, scales: weights.type.quantization, site.input(2), output, op.activation,
-            roundedOnce: true)?.step(input: input, output: output, cost: rows * depth * columns)
+            roundedOnce: true, ordered: site.ordered)?.step(input: input, output: output, cost: rows * depth * columns)
     }
 
     private static func productShape(rows: Int, depth: Int, columns: Int) -> ck_conv_shape? {
@@ -43,7 +43,7 @@ extension FastKernels {
         let handle: OpaquePointer?
         let element: Int
         if site.isFloat(left, right, output) {
-            handle = ck_product_f32_create(Int32(rows), Int32(depth), Int32(columns))
+            handle = ck_product_f32_create(Int32(rows), Int32(depth), Int32(columns), site.ordered ? 1 : 0)
             element = 4
         } else {
             guard let leftQ = left.type.quantization, let rightQ = right.type.quantization,

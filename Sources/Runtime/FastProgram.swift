@@ -22,8 +22,8 @@ final class FastProgram {
 
     private let graph: Graph
     private let nodes: [Node]
-    /// True when any value, weights included, is stored as codes.
-    private let computesOnCodes: Bool
+    /// Products whose float sums keep the order of the reference kernels.
+    private let ordered: Set<NodeID>
     private var work: [Work] = []
     private let memory: UnsafeMutableRawPointer
     private let placement: Placement
@@ -37,7 +37,7 @@ final class FastProgram {
     init(_ graph: Graph, threads: Int) throws {
         self.graph = graph
         nodes = graph.nodes
-        computesOnCodes = graph.valueIDs.contains { graph.type(of: $0).quantization != nil }
+        ordered = OrderedSums.nodes(of: graph)
         placement = Placement(graph)
         guard let block = FastProgram.allocate(placement.byteCount) else {
             throw Diagnostic(
@@ -78,28 +78,7 @@ final class FastProgram {
         return Site(type: type, address: memory + offset, constant: nil)
     }
 
-    /// Float products of up to this many multiply-accumulates run on the reference kernels where codes follow.
-    private static let orderedProductLimit = 1 << 25
-
-    /// True for a small float product in a graph that also computes on codes. Fused and reordered sums differ in the last
-    /// place, which moves codes behind them; the reference kernels sum as LiteRT's do.
-    private func needsOrderedSum(_ node: Node) -> Bool {
-        guard computesOnCodes else { return false }
-        switch node.op {
-        case .conv2D, .depthwiseConv2D, .transposeConv, .fullyConnected, .batchMatMul: break
-        default: return false
-        }
-        let types = graph.inputTypes(of: node).compactMap { $0 } + graph.outputTypes(of: node)
-        guard types.allSatisfy({ $0.quantization == nil }), types.contains(where: { $0.elementType == .float32 }) else {
-            return false
-        }
-        let cost = Cost.multiplyAccumulates(
-            of: node.op, inputs: graph.inputTypes(of: node), outputs: graph.outputTypes(of: node))
-        return cost <= Self.orderedProductLimit
-    }
-
     private func prepare(_ node: Node) -> Work {
-        if needsOrderedSum(node) { return .reference }
         var inputs: [Site?] = []
         for input in node.inputs {
             guard let input else {
@@ -116,8 +95,8 @@ final class FastProgram {
         {
             return .nothing
         }
-        return FastKernels.steps(for: KernelSite(op: node.op, inputs: inputs, outputs: outputs)).map(Work.steps)
-            ?? .reference
+        let site = KernelSite(op: node.op, inputs: inputs, outputs: outputs, ordered: ordered.contains(node.id))
+        return FastKernels.steps(for: site).map(Work.steps) ?? .reference
     }
 
     /// A copy of a value as it is now.

@@ -20,6 +20,8 @@ struct KernelSite {
     var op: Operator
     var inputs: [Site?]
     var outputs: [Site]
+    /// Whether float sums must be those of the reference kernels to the bit; see ``OrderedSums``.
+    var ordered = false
 
     func input(_ index: Int) -> Site? { index < inputs.count ? inputs[index] : nil }
     /// The element type that all of `sites` share.

@@ -54,12 +54,16 @@ typedef struct {
 typedef struct ck_conv ck_conv;
 
 /// Weights are [out_c][kernel_h][kernel_w][in_c / groups] (for depthwise [kernel_h][kernel_w][out_c]); `bias` may be
-/// null. Returns null when memory runs out.
-ck_conv *ck_conv_f32_create(const ck_conv_shape *shape, const float *weights, const float *bias, ck_activation act);
+/// null. Returns null when memory runs out. When `ordered`, float sums run over kernel rows, kernel columns and input
+/// channels (transposed: input rows, columns and channels), every product and every sum rounded, then the bias: the
+/// bits are those of plain loops. Otherwise products and sums are fused and long sums cut into blocks.
+ck_conv *ck_conv_f32_create(
+    const ck_conv_shape *shape, const float *weights, const float *bias, ck_activation act, int32_t ordered);
 ck_conv *ck_conv_i8_create(
     const ck_conv_shape *shape, const void *weights, const int32_t *bias, const ck_quantization *quantization);
 /// Transposed convolution: weights [out_c][kernel_h][kernel_w][in_c]; `shape.pad_*` crop the output.
-ck_conv *ck_deconv_f32_create(const ck_conv_shape *shape, const float *weights, const float *bias, ck_activation act);
+ck_conv *ck_deconv_f32_create(
+    const ck_conv_shape *shape, const float *weights, const float *bias, ck_activation act, int32_t ordered);
 ck_conv *ck_deconv_i8_create(
     const ck_conv_shape *shape, const void *weights, const int32_t *bias, const ck_quantization *quantization);
 /// Integer product with float result: out = scale[row group] * weight_scale[channel] * accumulator + bias, for int8
@@ -86,7 +90,7 @@ void ck_conv_hybrid_run(
 
 /// A matrix product [rows][depth] x [depth][columns] whose right operand is packed at run time, panel by panel, into
 /// `ck_conv_packed_bytes` bytes.
-ck_conv *ck_product_f32_create(int32_t rows, int32_t depth, int32_t columns);
+ck_conv *ck_product_f32_create(int32_t rows, int32_t depth, int32_t columns, int32_t ordered);
 ck_conv *ck_product_i8_create(int32_t rows, int32_t depth, int32_t columns, const ck_quantization *quantization);
 int32_t ck_product_panels(const ck_conv *conv);
 /// `right` is [depth][columns], or [columns][depth] when `transposed`.
