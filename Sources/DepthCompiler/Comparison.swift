@@ -19,6 +19,8 @@ public struct ComparisonReport: Sendable, Codable {
     public var outputs: [OutputComparison]
     /// In the candidate's order of execution; empty unless asked for. The mean over samples of the figures in dB.
     public var layers: [Layer]
+    /// What the page of `--report` shows; nil without it.
+    public var report: AccuracyReport?
 }
 
 /// Holds a model against another one.

@@ -30,6 +30,8 @@ public struct ConversionSummary: Sendable, Codable {
     public var float: [FloatGroup]
     /// What each method of post-training quantisation did; empty when nothing was quantised.
     public var methods: [MethodOutcome]
+    /// What the page of `--report` shows; nil without it.
+    public var report: AccuracyReport?
 
     public init(model: Model, conversion: Conversion, output: String, precision: Precision, seconds: Double) {
         let graph = conversion.graph

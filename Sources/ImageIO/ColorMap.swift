@@ -4,12 +4,41 @@
     import Darwin
 #endif
 
-/// Colours for numbers in [0, 1]: lightness rises evenly from dark blue over green to light yellow, so that the picture
-/// reads the same in grey and for colour-blind eyes.
+/// Colours for numbers in [0, 1].
 public enum ColorMap {
-    /// 256 colours, from 0 to 1. Computed in the OKLab colour space (Ottosson 2020): a colour keeps its lightness and
-    /// hue and gives up saturation until sRGB can show it; neighbours are averaged so that no edge stands out.
-    public static let table: [(red: UInt8, green: UInt8, blue: UInt8)] = {
+    public typealias Color = (red: UInt8, green: UInt8, blue: UInt8)
+
+    /// The colours to choose from.
+    public enum Scale: Sendable {
+        /// Lightness rises evenly from dark blue over green to light yellow, so that the picture reads the same in grey
+        /// and for colour-blind eyes.
+        case sequential
+        /// Blue below the middle, near white in the middle, red above; as dark on either side.
+        case diverging
+
+        /// 256 colours, from 0 to 1.
+        public var table: [Color] {
+            switch self {
+            case .sequential: ColorMap.table
+            case .diverging: ColorMap.divergingTable
+            }
+        }
+    }
+
+    /// ``Scale/diverging`` along straight lines through OKLab.
+    private static let divergingTable: [Color] = (0..<256).map { index in
+        let position = Double(index) / 127.5 - 1
+        let strength = abs(position)
+        let hue = (position < 0 ? 255.0 : 28.0) * Double.pi / 180
+        return encoded(
+            linear(
+                lightness: 0.97 - 0.52 * strength, greenRed: 0.16 * strength * cos(hue),
+                blueYellow: 0.16 * strength * sin(hue)))
+    }
+
+    /// ``Scale/sequential``. Computed in the OKLab colour space (Ottosson 2020): a colour keeps its lightness and hue
+    /// and gives up saturation until sRGB can show it; neighbours are averaged so that no edge stands out.
+    public static let table: [Color] = {
         let colors = (0..<256).map { saturated(at: Double($0) / 255) }
         return (0..<256).map { index in
             let neighbours = colors[max(0, index - 12)...min(255, index + 12)]
@@ -36,8 +65,9 @@ public enum ColorMap {
     /// The picture of `height * width` values, rows from the top: the lowest finite value is dark, the highest light.
     /// Values that are not finite are black. `range` replaces the lowest and highest value.
     public static func image(
-        width: Int, height: Int, values: [Float], range: ClosedRange<Float>? = nil
+        width: Int, height: Int, values: [Float], range: ClosedRange<Float>? = nil, scale: Scale = .sequential
     ) -> Image {
+        let table = scale.table
         precondition(values.count == width * height, "\(values.count) values")
         let finite = values.lazy.filter(\.isFinite)
         let lowest = range?.lowerBound ?? finite.min() ?? 0
@@ -69,7 +99,7 @@ public enum ColorMap {
         ]
     }
 
-    private static func encoded(_ color: [Double]) -> (red: UInt8, green: UInt8, blue: UInt8) {
+    private static func encoded(_ color: [Double]) -> Color {
         let codes = color.map { value -> UInt8 in
             let clipped = min(max(value, 0), 1)
             let curve = clipped <= 0.0031308 ? 12.92 * clipped : 1.055 * pow(clipped, 1 / 2.4) - 0.055

@@ -9,6 +9,8 @@ struct Compare: ParsableCommand {
             The second model is measured against the first, for example a conversion against its source:
 
               depthc compare model.onnx model_int8.tflite --data pairs --recipe converters/hitnet.yaml --layers
+
+            --report FILE.html writes a page on the difference for the last samples, at most 4.
             """)
 
     @Argument(help: "The model that is right.")
@@ -20,6 +22,7 @@ struct Compare: ParsableCommand {
     @OptionGroup var recipe: RecipeOptions
     @OptionGroup var engine: EngineOptions
     @OptionGroup var json: JSONOptions
+    @OptionGroup var report: ReportOptions
 
     @Option(help: ArgumentHelp("Folder of samples: NAME.npy, folders with INPUT.npy, or pictures.", valueName: "DIR"))
     var data: String
@@ -33,22 +36,29 @@ struct Compare: ParsableCommand {
     func run() throws {
         let options = try engine.options()
         let folder = try SampleFolder(data, recipe: recipe.load(), limit: samples)
-        let first = try Session(Model.load(reference), options: options)
-        let second = try Session(Model.load(candidate), options: options)
+        let models = (try Model.load(reference), try Model.load(candidate))
+        let first = try Session(models.0, options: options)
+        let second = try Session(models.1, options: options)
         let progress = Progress("compare")
-        let report = try Comparer.compare(reference: first, candidate: second, data: folder, layers: layers) {
+        var result = try Comparer.compare(reference: first, candidate: second, data: folder, layers: layers) {
             progress.update($0, $1)
         }
-        try json.write(report)
+        result.report = try report.write(
+            try ReportBuilder(
+                reference: models.0, quantized: models.1, recipe: folder.recipe, options: options), data: folder)
+        try json.write(result)
         if json.replacesText { return }
-        print("\(candidate) against \(reference), \(report.samples) samples")
-        for output in report.outputs { lines(of: output).forEach { print($0) } }
+        print("\(candidate) against \(reference), \(result.samples) samples")
+        for output in result.outputs { lines(of: output).forEach { print($0) } }
+        if let figures = result.report, let path = report.report {
+            lines(of: figures, path: path).forEach { print($0) }
+        }
         guard layers else { return }
         var rows = [["layer", "type", "SQNR dB", "AC-SQNR dB", "max error"]]
-        for layer in report.layers {
+        for layer in result.layers {
             rows.append([layer.name, layer.type, short(layer.sqnr), short(layer.acSQNR), short(layer.maximum)])
         }
         print(table(rows))
-        print("\(report.layers.count) layers have the same name in both models")
+        print("\(result.layers.count) layers have the same name in both models")
     }
 }

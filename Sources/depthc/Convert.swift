@@ -15,6 +15,8 @@ struct Convert: ParsableCommand {
             --recipe converters/hitnet.yaml
               depthc convert model_int8.tflite -o model_dequantised.tflite --precision float
 
+            --report FILE.html writes a page on what INT8 cost and where.
+
             Calibration samples are NAME.npy files, folders with INPUT.npy for every input, or with a recipe pictures \
             (for stereo: folders with left.* and right.*).
             """)
@@ -23,6 +25,7 @@ struct Convert: ParsableCommand {
     @OptionGroup var recipe: RecipeOptions
     @OptionGroup var engine: EngineOptions
     @OptionGroup var json: JSONOptions
+    @OptionGroup var report: ReportOptions
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "OUT.tflite"))
     var output: String
@@ -108,7 +111,9 @@ struct Convert: ParsableCommand {
         if options.exactHead == nil { options.head = try chosenHead(known, model) }
         options.headOutput = headOutput
         options.range = try chosenRange(known)
-        if needsData, !model.graph.isQuantized {
+        let quantises = needsData && !model.graph.isQuantized
+        if report.report != nil, !quantises { throw ReportBuilder.needsQuantization }
+        if quantises {
             if range == nil { note("assumed: ranges by \(name(of: options.range))") }
             if let folder { note("assumed: \(folder.count) calibration samples of \(folder.path)") }
         } else if folder != nil {
@@ -125,11 +130,21 @@ struct Convert: ParsableCommand {
         conversion.assumptions.forEach { note("assumed: \($0)") }
         conversion.notes.forEach { note($0) }
         try AtomicFile.write(conversion.bytes, to: output)
-        let summary = ConversionSummary(
+        var summary = ConversionSummary(
             model: model, conversion: conversion, output: output, precision: precision,
             seconds: (ContinuousClock.now - begin) / .seconds(1))
+        if let folder {
+            summary.report = try report.write(
+                try ReportBuilder(
+                    conversion, of: model, output: output, recipe: known,
+                    options: RunOptions(engine: engine.engine, threads: engine.threads)), data: folder)
+        }
         try json.write(summary)
-        if !json.replacesText { summary.lines.forEach { print($0) } }
+        guard !json.replacesText else { return }
+        summary.lines.forEach { print($0) }
+        if let figures = summary.report, let path = report.report {
+            lines(of: figures, path: path).forEach { print($0) }
+        }
     }
 
     /// The head of a network whose output has one number per pixel; nil when its output has the components of a curve.

@@ -94,6 +94,40 @@ struct JSONOptions: ParsableArguments {
     }
 }
 
+/// The page that shows what quantisation cost.
+struct ReportOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Writes a page with float, quantised and error maps, the noise of every operator, ranges, sizes and "
+                + "latency; with --json the same figures are under the key report.", valueName: "FILE.html"))
+    var report: String?
+
+    /// Runs the analysis, writes the page and returns its figures; nil without `--report`.
+    func write(_ builder: @autoclosure () throws -> ReportBuilder, data: SampleFolder) throws -> AccuracyReport? {
+        guard let report else { return nil }
+        var progress: (stage: String, bar: Progress)?
+        let result = try builder().build(data: data) { stage, done, total in
+            if progress?.stage != stage { progress = (stage, Progress(stage)) }
+            progress?.bar.update(done, total)
+        }
+        try AtomicFile.write(text: ReportPage(result.report, maps: result.maps).html(), to: report)
+        return result.report
+    }
+}
+
+/// The lines that say what a report found.
+func lines(of report: AccuracyReport, path: String) -> [String] {
+    guard let all = report.errors.last else { return [] }
+    let unit = report.unit == "relative" || report.unit.isEmpty ? "" : " \(report.unit)"
+    let worst = report.operators.prefix(3).filter { ($0.outputShare ?? 0) > 0 }.map { entry in
+        "\(entry.name) (\(short((entry.outputError ?? 0)))\(unit) alone)"
+    }
+    return [
+        "report \(path): RMSE \(short(all.rmse))\(unit), mean \(short(all.mae))\(unit), AC-SQNR "
+            + "\(short(all.acSQNR)) dB over \(report.errors.count - 1) samples, \(short(report.seconds)) s"
+    ] + (worst.isEmpty ? [] : ["most of the error: \(worst.joined(separator: ", "))"])
+}
+
 /// The two ends of `A..B`.
 ///
 /// - Throws: `ValidationError` naming `option` unless both are finite and A is below B.

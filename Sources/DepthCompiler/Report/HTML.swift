@@ -1,0 +1,103 @@
+import Foundation
+
+/// Pieces of HTML as text.
+enum HTML {
+    /// `text` with what HTML would read as markup escaped.
+    static func escaped(_ text: String) -> String {
+        var result = ""
+        for character in text.unicodeScalars {
+            switch character {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            case "'": result += "&#39;"
+            default: result.unicodeScalars.append(character)
+            }
+        }
+        return result
+    }
+
+    /// A number with four significant digits.
+    static func number(_ value: Double?) -> String {
+        guard let value else { return "" }
+        if value == 0 { return "0" }
+        if !value.isFinite { return value.isNaN ? "nan" : value > 0 ? "∞" : "-∞" }
+        return abs(value) >= 1e-3 && abs(value) < 1e6
+            ? String(format: "%.4g", value) : String(format: "%.2e", value)
+    }
+
+    /// A table cell; `value` is what it is sorted by and the figure in full.
+    struct Cell {
+        var text: String
+        var value: Double?
+        var isNumber: Bool
+
+        static func text(_ text: String) -> Cell { Cell(text: text, value: nil, isNumber: false) }
+        static func number(_ value: Double?, as text: String? = nil) -> Cell {
+            Cell(text: text ?? HTML.number(value), value: value, isNumber: true)
+        }
+
+        var html: String {
+            guard isNumber else { return "<td>\(HTML.escaped(text))</td>" }
+            let data = value.map { " data-v=\"\($0)\"" } ?? ""
+            return "<td class=\"n\"\(data)>\(HTML.escaped(text))</td>"
+        }
+    }
+
+    /// A table in a box that scrolls sideways.
+    static func table(
+        id: String, heads: [(text: String, hint: String)], rows: [[Cell]], sortable: Bool = false
+    ) -> String {
+        var result = "<div class=\"scroll\"><table id=\"\(id)\"\(sortable ? " class=\"sortable\"" : "")>\n<thead><tr>"
+        for head in heads {
+            let text = escaped(head.text)
+            let hint = head.hint.isEmpty ? "" : " title=\"\(escaped(head.hint))\""
+            result += "<th scope=\"col\"\(hint)>\(sortable ? "<button type=\"button\">\(text)</button>" : text)</th>"
+        }
+        result += "</tr></thead>\n<tbody>\n"
+        for row in rows { result += "<tr>\(row.map(\.html).joined())</tr>\n" }
+        return result + "</tbody></table></div>\n"
+    }
+
+    static let style = """
+        :root{color-scheme:light dark}
+        body{font:16px/1.45 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:75rem;overflow-wrap:break-word}
+        h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:2.2rem}
+        p.note,figcaption,dd{opacity:.8}p.note,dd{font-size:.92rem;max-width:50rem}
+        .scroll{overflow-x:auto}
+        table{border-collapse:collapse;font-size:.87rem}
+        th,td{padding:.28rem .55rem;border-bottom:1px solid #8886;text-align:left;vertical-align:top}
+        td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+        th{white-space:nowrap}th button{all:unset;cursor:pointer;font:inherit;font-weight:600;text-decoration:underline dotted}
+        th button:focus-visible{outline:2px solid}
+        th[aria-sort=ascending] button::after{content:" \\2191"}th[aria-sort=descending] button::after{content:" \\2193"}
+        .row{display:flex;flex-wrap:wrap;gap:.9rem}
+        figure{margin:0;flex:1 1 17rem;max-width:36rem;min-width:0}
+        figure img{width:100%;height:auto;image-rendering:pixelated;display:block}
+        figcaption{font-size:.88rem;margin:.2rem 0;overflow-wrap:anywhere}
+        figure svg{width:100%;height:auto;display:block}svg text{fill:currentColor;font:11px system-ui,sans-serif}
+        dt{font-weight:600;margin-top:.5rem}dd{margin-left:1rem}
+
+        """
+
+    /// Sorts a table by the column whose head is pressed; the second press turns the order around. Empty cells stay last.
+    static let script = """
+        for(const table of document.querySelectorAll("table.sortable")){
+          const heads=[...table.tHead.rows[0].cells];
+          heads.forEach((head,column)=>head.querySelector("button").addEventListener("click",()=>{
+            const down=head.getAttribute("aria-sort")==="ascending";
+            heads.forEach(other=>other.removeAttribute("aria-sort"));
+            head.setAttribute("aria-sort",down?"descending":"ascending");
+            const key=row=>{const cell=row.cells[column];
+              return cell.classList.contains("n")?(cell.dataset.v===undefined?null:Number(cell.dataset.v))
+                :cell.textContent||null};
+            const rows=[...table.tBodies[0].rows];
+            rows.sort((a,b)=>{const x=key(a),y=key(b);
+              if(x===null||y===null)return(x===null)-(y===null);
+              const order=typeof x==="number"?x-y:x.localeCompare(y);
+              return down?-order:order});
+            table.tBodies[0].append(...rows)}))}
+
+        """
+}
