@@ -23,7 +23,7 @@ public enum ExactHead {
     }
 
     /// Replaces output `index` of the quantised `graph` by the same depth with the levels of `curve`, float32; with
-    /// `components` by the curve's two components, int8 with 0...1 for -128...127.
+    /// `components` by the curve's two components, 0...1 (codes -128...127): int8 when the output was codes, else float32.
     ///
     /// Nothing else of the graph changes. Tails that are computed element by element become part of the decode table as
     /// far as the first resampling; behind it they are computed in float.
@@ -39,7 +39,7 @@ public enum ExactHead {
         let plan = HingePlan(curve, on: accumulator)
         var writer = ExactHeadWriter(
             builder: HeadBuilder(graph: graph, name: graph[port.value].name), plan: plan, accumulator: accumulator,
-            tail: tail)
+            tail: tail, isFloat: graph.type(of: port.value).elementType.isFloat)
         let result = try components ? writer.components() : (value: writer.depth(), table: nil)
         graph = writer.builder.graph
         graph.outputs[index] = Port(

@@ -8,6 +8,8 @@ struct ExactHeadWriter {
     let plan: HingePlan
     let accumulator: HeadAccumulator
     let tail: DepthTail
+    /// Whether the output was float32.
+    let isFloat: Bool
 
     private var node: Node { accumulator.node }
     private var curve: ExactCurve { plan.curve }
@@ -101,6 +103,7 @@ struct ExactHeadWriter {
         let table = try decodeTable()
         var value = try combination(hinges())
         for step in tail.steps { value = try pass(value, through: step) }
+        if isFloat { value = try builder.node("real components", .dequantize, [value]) }
         return (value, table)
     }
 

@@ -241,10 +241,17 @@ public enum Converter {
     }
 
     /// The name of the metadata entry with a curve head's decode table.
-    private static let decodeTableName = "depthc_decode_table"
+    static let decodeTableName = "depthc_decode_table"
 
-    private static func export(_ conversion: Conversion, _ model: Model, _ options: ConversionOptions) throws -> [UInt8] {
+    private static func export(_ conversion: Conversion, _ model: Model, _ options: ConversionOptions) throws -> [UInt8]
+    {
         let graph = conversion.graph
+        let kept = options.exactHead == nil ? model.decodeTable : nil
+        let table = conversion.decodeTable ?? kept
+        func isTableOutput(_ port: Port) -> Bool {
+            if let head = options.exactHead { return head.output == port.sourceName }
+            return model.metadata?.outputs.first { $0.sourceName == port.sourceName }?.isDecodedByTable == true
+        }
         func ports(_ list: [Port], outputs: Bool) -> [ExportMetadata.Port] {
             list.map { port in
                 let meaning = outputs ? DepthOutput(port, of: model, recipe: options.recipe) : nil
@@ -253,7 +260,8 @@ public enum Converter {
                     kind: meaning?.kind.rawValue, unit: meaning?.unit,
                     scale: meaning.flatMap { $0.scale == 1 ? nil : $0.scale },
                     curve: outputs && options.head?.components == port.sourceName
-                        ? options.head?.decoding : meaning?.curve)
+                        ? options.head?.decoding : meaning?.curve,
+                    isDecodedByTable: outputs && table != nil && isTableOutput(port) ? true : nil)
             }
         }
         var metadata = ExportMetadata(
@@ -272,7 +280,7 @@ public enum Converter {
         for (port, described) in zip(graph.outputs, metadata.outputs) {
             if let curve = described.curve { entries[decodeTableName] = try curve.tableBytes(of: port, in: graph) }
         }
-        if let table = conversion.decodeTable {
+        if let table, metadata.outputs.contains(where: { $0.isDecodedByTable == true }) {
             entries[decodeTableName] = table.flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian, Array.init) }
         }
         return try TFLiteCodec.encode(graph, metadata: entries)

@@ -12,24 +12,30 @@ public struct DepthOutput: Sendable, Hashable {
     public var scale: Double
     /// The curve that the output's channels are components of; nil when it is depth itself.
     public var curve: CurveDecoding?
+    /// What the output's two channels of codes stand for, by code (x + 256 y); nil when it is depth itself.
+    public var table: [Float]?
 
     /// What `recipe` says of the output `port`, else what the file's metadata says; nil when nobody does.
     public init?(_ port: GraphIR.Port, of model: Model, recipe: Recipe?) {
+        let entry = model.metadata?.outputs.first { $0.sourceName == port.sourceName }
+        let table = entry?.isDecodedByTable == true ? model.decodeTable : nil
         if let recipe {
             guard let output = recipe.output else { return nil }
             let curve = recipe.head.flatMap { $0.components == port.sourceName ? $0.decoding : nil }
             guard output.name == port.sourceName || curve != nil else { return nil }
-            self.init(kind: output.kind, unit: output.unit, scale: output.scale, curve: curve)
+            self.init(kind: output.kind, unit: output.unit, scale: output.scale, curve: curve, table: table)
             return
         }
-        guard let entry = model.metadata?.outputs.first(where: { $0.sourceName == port.sourceName }),
-            let kind = entry.kind.flatMap(Recipe.DepthKind.init(rawValue:))
+        guard let entry, let kind = entry.kind.flatMap(Recipe.DepthKind.init(rawValue:))
         else { return nil }
-        self.init(kind: kind, unit: entry.unit ?? "relative", scale: entry.scale ?? 1, curve: entry.curve)
+        self.init(kind: kind, unit: entry.unit ?? "relative", scale: entry.scale ?? 1, curve: entry.curve, table: table)
     }
 
-    public init(kind: Recipe.DepthKind, unit: String, scale: Double, curve: CurveDecoding? = nil) {
+    public init(
+        kind: Recipe.DepthKind, unit: String, scale: Double, curve: CurveDecoding? = nil, table: [Float]? = nil
+    ) {
         self.curve = curve
+        self.table = table
         self.kind = kind
         self.unit = unit
         self.scale = scale
@@ -39,6 +45,7 @@ public struct DepthOutput: Sendable, Hashable {
     /// extents above 1 behind the first, channels of a curve not counted.
     public func map(_ tensor: Tensor) -> (width: Int, height: Int, values: [Float])? {
         if let curve { return decoded(tensor, curve) }
+        if let table { return decoded(tensor, table) }
         var extents = tensor.shape.dimensions
         if extents.count > 2 { extents.removeFirst() }
         let sides = extents.filter { $0 != 1 }
@@ -53,5 +60,17 @@ public struct DepthOutput: Sendable, Hashable {
         let (height, width) = (components.shape[1], components.shape[2])
         let values = Array(components.realValues().prefix(height * width * curve.components))
         return (width, height, curve.decode(values).map { Float($0 * scale) })
+    }
+
+    private func decoded(_ tensor: Tensor, _ table: [Float]) -> (width: Int, height: Int, values: [Float])? {
+        guard tensor.shape.rank == 4, tensor.shape[3] == 2, table.count == 65536 else { return nil }
+        let (height, width) = (tensor.shape[1], tensor.shape[2])
+        let bytes = tensor.realValues().prefix(height * width * 2).map { component in
+            Int(min(max((component * 255).rounded(), 0), 255)) ^ 128
+        }
+        return (
+            width, height,
+            (0..<height * width).map { Float(Double(table[bytes[2 * $0] | bytes[2 * $0 + 1] << 8]) * scale) }
+        )
     }
 }

@@ -17,6 +17,8 @@ public struct ExportMetadata: Codable, Sendable, Hashable {
         public var scale: Double?
         /// The curve that an output's channels are components of; the decode table lies beside this description.
         public var curve: CurveDecoding?
+        /// True when the output's two channels are codes of the decode table beside this description; absent otherwise.
+        public var isDecodedByTable: Bool?
     }
 
     public var producer = "depthc"

@@ -18,6 +18,8 @@ public struct Model: Sendable {
     public var warnings: [String]
     /// What depthc wrote into an exported file: the source's names, layouts and units.
     public var metadata: ExportMetadata?
+    /// What the two codes of an exact head's components stand for, when the file returns them; see `DecodeTable`.
+    public var decodeTable: [Float]?
     /// FNV-1a hash of the file's bytes, 16 hexadecimal digits.
     public var sourceHash: String
     public var byteCount: Int
@@ -67,10 +69,23 @@ extension Model {
         try graph.fixInputs(options.fixed, at: path)
         let metadata = decoded.metadata[TFLiteCodec.metadataName].flatMap { ExportMetadata(json: $0) }
         if let metadata { graph.restoreSources(of: metadata) }
+        let hasTable = metadata?.outputs.contains { $0.isDecodedByTable == true } ?? false
         return Model(
             path: path, format: .tflite, graph: graph, assumptions: decoded.assumptions, warnings: [],
-            metadata: metadata, sourceHash: hash(bytes), byteCount: bytes.count,
+            metadata: metadata,
+            decodeTable: hasTable ? decoded.metadata[Converter.decodeTableName].flatMap(decodeTable) : nil,
+            sourceHash: hash(bytes), byteCount: bytes.count,
             consumedInputs: Set(options.fixed.keys))
+    }
+
+    /// 65,536 little-endian binary32 numbers; nil for another number of bytes.
+    private static func decodeTable(_ bytes: [UInt8]) -> [Float]? {
+        guard bytes.count == 4 << 16 else { return nil }
+        return bytes.withUnsafeBytes { raw in
+            (0..<65536).map {
+                Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
+            }
+        }
     }
 
     private static func loadONNX(_ path: String, _ options: LoadOptions) throws -> Model {

@@ -14,6 +14,8 @@ import TensorCore
 final class FastProgram {
     private enum Work {
         case steps([Step])
+        /// Part of a fusion whose inner values exist only when somebody observes them.
+        case fused([Step], observed: [Step])
         /// No fast kernel: the reference kernel on copies.
         case reference
         /// The result already lies where it belongs.
@@ -51,8 +53,23 @@ final class FastProgram {
             if case .steps(let steps) = next { scratchBytes = max(scratchBytes, steps.map(\.scratch).max() ?? 0) }
             work.append(next)
         }
+        fuseDecodes()
         for _ in 0..<pool.threads {
             scratch.append(.allocate(byteCount: scratchBytes + 64, alignment: 64))
+        }
+    }
+
+    private func fuseDecodes() {
+        let positions = Dictionary(uniqueKeysWithValues: nodes.enumerated().map { ($1.id, $0) })
+        for (index, node) in nodes.enumerated() {
+            guard let fusion = DecodeFusion(node, in: graph), let cast = positions[fusion.cast],
+                case .steps(let casting) = work[cast], case .steps(let gathering) = work[index],
+                let words = site(fusion.words), let table = node.inputs[0].flatMap(site),
+                let output = site(node.outputs[0])
+            else { continue }
+            work[cast] = .fused([], observed: casting)
+            work[index] = .fused(
+                [DecodeFusion.step(words: words, table: table, output: output)], observed: gathering)
         }
     }
 
@@ -134,6 +151,8 @@ final class FastProgram {
             case .nothing: break
             case .steps(let steps):
                 for step in steps { try run(step, of: node) }
+            case .fused(let fused, let observed):
+                for step in observe == nil ? fused : observed { try run(step, of: node) }
             case .reference:
                 isFast = false
                 try runReference(node)
