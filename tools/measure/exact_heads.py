@@ -198,7 +198,7 @@ def times(checks, name, files, rounds):
     timed = {key: files[key] for key in ("plain", "hilbert2", "serpentine2", "serpentine3", "thermometer2") if key in files}
     rows = []
     for runtime, (ratios, base) in {
-        "depthc": head_times.in_depthc(timed, "plain", rounds), "LiteRT": head_times.in_litert(timed, "plain", rounds),
+        "depthc": head_times.in_depthc(timed, "plain", 4 * rounds, runs=3), "LiteRT": head_times.in_litert(timed, "plain", rounds),
     }.items():
         for head, limit in LIMITS.items():
             ratio = ratios[f"{head[0]}{head[1]}"]
