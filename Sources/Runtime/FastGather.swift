@@ -3,42 +3,57 @@ import Operators
 import TensorCore
 
 extension FastKernels {
-    /// Reads element `index` of an int32 or int64 tensor.
-    private static func reader(_ site: Site) -> ((Int) -> Int)? {
-        switch site.type.elementType {
-        case .int32:
-            let base = site.elements(Int32.self)
-            return { Int(base[$0]) }
-        case .int64:
-            let base = site.elements(Int64.self)
-            return { Int(base[$0]) }
-        default: return nil
-        }
-    }
-
     static func gather(axis: Int, batch: Int, _ site: KernelSite) -> Step? {
-        guard let input = site.input(0), let indices = site.input(1), let output = site.outputs.first, batch == 0,
-            let axis = input.shape.normalizedAxis(axis), let index = reader(indices)
+        guard let input = site.input(0), let indices = site.input(1), let output = site.outputs.first,
+            let axis = input.shape.normalizedAxis(axis),
+            let batch = batch < 0 ? indices.shape.normalizedAxis(batch) : batch, batch <= axis,
+            batch <= indices.shape.rank
         else { return nil }
         let size = input.type.elementType.byteCount
         let extent = input.shape[axis]
         let row = input.shape.dimensions[(axis + 1)...].reduce(1, *) * size
-        let count = indices.count
         if row == 4, extent * 4 == input.type.byteCount, indices.type.elementType == .int32 {
             return lookup(input.elements(UInt32.self), extent, indices.elements(Int32.self), output)
         }
-        return Step.checked(
-            units: output.type.byteCount / row, grain: max(1, 16384 / row), cost: output.type.byteCount / 4,
-            body: { range, _ in
-                for unit in range {
-                    let (outer, position) = unit.quotientAndRemainder(dividingBy: count)
-                    let chosen = index(position)
-                    guard chosen >= 0, chosen < extent else { return false }
-                    (output.address + unit * row).copyMemory(
-                        from: input.address + (outer * extent + chosen) * row, byteCount: row)
-                }
-                return true
-            })
+        // Blocks share their indices among the axes between the batch and the gathered one.
+        let shared = input.shape.dimensions[batch..<axis].reduce(1, *)
+        let count = indices.shape.dimensions[batch...].reduce(1, *)
+        guard count > 0, row > 0, output.type.byteCount % (row * count) == 0 else { return nil }
+        func step<I: FixedWidthInteger>(_: I.Type) -> Step {
+            let places = indices.elements(I.self)
+            return Step.checked(
+                units: output.type.byteCount / row, grain: max(1, 16384 / row), cost: output.type.byteCount / 4,
+                body: { range, _ in
+                    var unit = range.lowerBound
+                    while unit < range.upperBound {
+                        let (block, first) = unit.quotientAndRemainder(dividingBy: count)
+                        let used = min(count - first, range.upperBound - unit)
+                        let source = input.address + block * extent * row
+                        let chosen = places + (block / shared * count + first)
+                        for position in 0..<used {
+                            let index = Int(chosen[position])
+                            guard index >= 0, index < extent else { return false }
+                            copyRow(source + index * row, output.address + (unit + position) * row, row)
+                        }
+                        unit += used
+                    }
+                    return true
+                })
+        }
+        switch indices.type.elementType {
+        case .int32: return step(Int32.self)
+        case .int64: return step(Int64.self)
+        default: return nil
+        }
+    }
+
+    @inline(__always)
+    private static func copyRow(_ from: UnsafeMutableRawPointer, _ to: UnsafeMutableRawPointer, _ bytes: Int) {
+        if bytes == 4 {
+            to.storeBytes(of: from.load(as: UInt32.self), as: UInt32.self)
+        } else {
+            to.copyMemory(from: from, byteCount: bytes)
+        }
     }
 
     /// Elements of 4 bytes from a table of one axis: a decode table.
@@ -79,11 +94,7 @@ extension FastKernels {
                             guard index >= 0, index < extents[axis] else { return false }
                             offset += index * strides[axis]
                         }
-                        if row == 4 {
-                            output.elements(UInt32.self)[unit] = (input.address + offset).load(as: UInt32.self)
-                        } else {
-                            (output.address + unit * row).copyMemory(from: input.address + offset, byteCount: row)
-                        }
+                        copyRow(input.address + offset, output.address + unit * row, row)
                     }
                     return true
                 })

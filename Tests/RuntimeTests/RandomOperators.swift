@@ -346,10 +346,16 @@ extension Family {
         let shape = shape(&r, rank: 2...4)
         if r.chance(2) {
             let axis = r.integer(0...shape.rank - 1)
-            let count = r.integer(1...5)
-            let indices = Tensor((0..<count).map { _ in Int32(r.integer(0...shape[axis] - 1)) }, shape: [count])
+            let batch = r.chance(2) ? 0 : r.integer(0...axis)
+            let places = Shape(
+                Array(shape.dimensions[..<batch]) + (0..<r.integer(0...2)).map { _ in r.integer(1...5) })
+            let chosen = (0..<places.elementCount).map { _ in r.integer(0...shape[axis] - 1) }
+            let indices =
+                r.chance(2)
+                ? Tensor(chosen.map(Int32.init), shape: places) : Tensor(chosen.map(Int64.init), shape: places)
             return try .make(
-                .gather(axis: axis, batchDimensions: 0), [r.floats(shape), indices], constants: r.chance(2) ? [1] : [])
+                .gather(axis: axis, batchDimensions: batch - (r.chance(3) && batch > 0 ? places.rank : 0)),
+                [r.floats(shape), indices], constants: r.chance(2) ? [1] : [])
         }
         let depth = r.integer(1...shape.rank)
         let count = r.integer(1...9)
