@@ -113,7 +113,7 @@ public enum Converter {
                 .unsupported, at: "--precision \(options.precision.rawValue)", "is not built yet",
                 suggestion: "keep, float, int8 and int16x8 are")
         }
-        try attachHead(to: &result, options)
+        try attachHead(to: &result, options, calibration, progress)
         result.bytes = try export(result, model, options)
         return result
     }

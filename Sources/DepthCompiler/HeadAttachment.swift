@@ -7,24 +7,34 @@ import TensorCore
 public struct ExactHeadOptions: Sendable, Hashable {
     /// The depth output's name in the source model.
     public var output: String
-    public var curve: ExactCurve
+    /// Nil: what the noise in the accumulator makes worth while.
+    public var curve: ExactCurve?
+    /// Fits the head's weights to the float network's numbers on the quantised network's features.
+    public var refits: Bool
 
-    public init(output: String, curve: ExactCurve) {
+    public init(output: String, curve: ExactCurve?, refits: Bool = false) {
         self.output = output
         self.curve = curve
+        self.refits = refits
     }
 }
 
 extension Converter {
     /// Puts the curve head that is asked for into the finished graph: the decode of a native head when depth is asked for,
     /// or an exact head. Says in one sentence what was done, when it was more than that.
-    static func attachHead(to conversion: inout Conversion, _ options: ConversionOptions) throws {
+    static func attachHead(
+        to conversion: inout Conversion, _ options: ConversionOptions, _ calibration: SampleFolder?,
+        _ progress: (String, Int, Int) -> Void
+    ) throws {
         if let head = options.exactHead {
             let index = try output(head.output, of: conversion.graph)
-            let result = try ExactHead.attach(
-                head.curve, to: &conversion.graph, output: index, components: options.headOutput == .components)
-            conversion.notes.append(result.note)
-            conversion.decodeTable = result.table
+            if head.refits { try refitHead(head, of: &conversion, options, calibration, progress) }
+            if let curve = try head.curve ?? chosenCurve(head, &conversion, options, calibration, progress) {
+                let result = try ExactHead.attach(
+                    curve, to: &conversion.graph, output: index, components: options.headOutput == .components)
+                conversion.notes.append(result.note)
+                conversion.decodeTable = result.table
+            }
         }
         guard let head = options.head else { return }
         let index = try output(head.components, of: conversion.graph)
@@ -51,7 +61,7 @@ extension Converter {
         }
     }
 
-    private static func output(_ name: String, of graph: Graph) throws(Diagnostic) -> Int {
+    static func output(_ name: String, of graph: Graph) throws(Diagnostic) -> Int {
         guard let index = graph.outputs.firstIndex(where: { $0.sourceName == name }) else {
             throw Diagnostic(
                 .usage, at: "head", "the model has no output \(name)",

@@ -5,7 +5,7 @@ import TensorCore
 
 extension Converter {
     /// Samples that fitting weights looks at; all their values at one place of the graph are in memory at once.
-    private static let fittingSamples = 16
+    static let fittingSamples = 16
 
     /// Fits the weights of `graph` as `options` say and keeps the result when it brings the outputs for held-out samples
     /// closer to those of `reference`.

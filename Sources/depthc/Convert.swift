@@ -61,13 +61,22 @@ struct Convert: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The curve head: keep (none), hilbert, serpentine, thermometer or phase (default: the recipe's).",
+            "The curve head: keep (none), hilbert, serpentine, thermometer, phase or auto (default: the recipe's).",
             discussion: """
                 A network that emits the components of a curve (hilbert, phase) gets the decode. One with a scalar depth \
                 output gets an exact head (hilbert, serpentine, thermometer; int8 files): its last linear operator \
-                is replaced by hinges with the same integer weights.
+                is replaced by hinges with the same integer weights. auto measures the noise in its accumulator \
+                on held-out calibration samples and chooses order, or no head.
                 """))
     var head: HeadChoice?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            Fits an exact head's weights to the float network on the quantised network's features; kept when held-out \
+            samples come closer (default: with --head auto).
+            """)
+    var refitHead: Bool?
 
     @Option(help: "Order of the curve (exact heads: 1 to 4, default 2), or turns of the phase.")
     var order: Int?
@@ -149,7 +158,11 @@ struct Convert: ParsableCommand {
 
     /// The head of a network whose output has one number per pixel; nil when its output has the components of a curve.
     private func exactHead(_ known: Recipe?, _ model: Model) throws -> ExactHeadOptions? {
-        guard let kind = head?.exact, known?.head == nil else { return nil }
+        let kind = head?.exact
+        guard kind != nil || head == .auto, known?.head == nil else {
+            if refitHead != nil { throw ValidationError("--refit-head is about exact heads: --head auto") }
+            return nil
+        }
         let outputs = model.graph.outputs
         guard let port = outputs.first(where: { $0.sourceName == known?.output?.name }) ?? outputs.first else {
             return nil
@@ -161,7 +174,12 @@ struct Convert: ParsableCommand {
         if outputs.count > 1, known?.output == nil {
             note("assumed: the depth output is \(port.sourceName), the first of \(outputs.count)")
         }
-        return ExactHeadOptions(output: port.sourceName, curve: try ExactCurve(kind, order: order ?? 2))
+        guard let kind else {
+            if order != nil { throw ValidationError("--head auto chooses the order itself") }
+            return ExactHeadOptions(output: port.sourceName, curve: nil, refits: refitHead ?? true)
+        }
+        return ExactHeadOptions(
+            output: port.sourceName, curve: try ExactCurve(kind, order: order ?? 2), refits: refitHead ?? false)
     }
 
     /// The recipe's head with what the command line says instead.
@@ -209,7 +227,7 @@ struct Convert: ParsableCommand {
 
 /// Values of `--head`.
 enum HeadChoice: String, CaseIterable, ExpressibleByArgument {
-    case keep, hilbert, serpentine, thermometer, phase
+    case keep, hilbert, serpentine, thermometer, phase, auto
 
     var exact: ExactCurve.Kind? { ExactCurve.Kind(rawValue: rawValue) }
     var curve: CurveDecoding.Kind? { CurveDecoding.Kind(rawValue: rawValue) }

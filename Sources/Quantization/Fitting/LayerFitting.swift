@@ -16,14 +16,19 @@ public enum LayerFitting {
     ///   - reference: the float graph that `quantised` was made of; layers are found by the names of their results.
     ///   - samples: for every sample the inputs of the float graph and those of the quantised graph. All live values of
     ///     the quantised graph are held for all samples.
+    ///   - only: the names of the results of the layers that are fitted; nil for all.
     ///   - progress: told how many of how many steps are done.
     /// - Returns: one entry for every layer that was tried.
     public static func fit(
         _ quantised: inout Graph, reference: Graph, samples: [(float: [Tensor], quantised: [Tensor])],
-        options: FittingOptions, run: RunOptions, progress: (Int, Int) -> Void = { _, _ in }
+        options: FittingOptions, run: RunOptions, only: Set<String>? = nil,
+        progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> [LayerFit] {
         let graph = quantised
-        let layers = graph.nodes.filter { isFitted($0, in: graph) }
+        func isFitted(_ node: Node) -> Bool {
+            only?.contains(graph[node.outputs[0]].name) != false && Self.isFitted(node, in: graph)
+        }
+        let layers = graph.nodes.filter(isFitted)
         guard !samples.isEmpty, !layers.isEmpty else { return [] }
         let total = samples.count + layers.count
         var targets = try FloatTargets(
@@ -38,7 +43,7 @@ public enum LayerFitting {
         var fits: [LayerFit] = []
         for node in graph.nodes {
             var operands: [SampleFlow.Operand?] = node.inputs.map { $0.map(SampleFlow.Operand.value) }
-            if isFitted(node, in: graph) {
+            if isFitted(node) {
                 progress(samples.count + fits.count, total)
                 if let layer = FittedLayer(node, graph, targets, samples: samples.count, options: options),
                     let result = layer.fit(flow, &targets)
