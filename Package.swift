@@ -78,7 +78,8 @@ let package = Package(
             exclude: ["Recorded"]),
         .testTarget(name: "RuntimeTests", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime"]),
         .testTarget(name: "ImageIOTests", dependencies: ["TensorCore", "ImageIO"], exclude: ["Goldens"]),
-        .testTarget(name: "DepthCompilerTests", dependencies: ["DepthCompiler"]),
+        .testTarget(
+            name: "DepthCompilerTests", dependencies: ["DepthCompiler", "Operators"], exclude: ["Recorded"]),
         .testTarget(name: "CommandLineTests", dependencies: ["depthc"]),
         .testTarget(name: "EvaluationTests", dependencies: ["TensorCore", "Evaluation"], exclude: ["Recorded"]),
     ],

@@ -27,7 +27,7 @@ struct FloatTwin: Sendable {
     /// Nodes of the float graph by the name of their first result; empty when constants are dequantised.
     private let counterparts: [String: Node]
     private let reference: Graph
-    let usesReferenceConstants: Bool
+    private let usesReferenceConstants: Bool
 
     init(of graph: Graph, reference: Graph, usesReferenceConstants: Bool) {
         self.graph = graph
@@ -56,12 +56,26 @@ struct FloatTwin: Sendable {
         return type.quantization != nil && !type.elementType.isFloat
     }
 
-    /// The node of the float graph that computes what `node` computes.
+    /// The node of the float graph that computes what `node` computes. Files give a second value of the same name a
+    /// number, as in `depth_1`.
     func counterpart(of node: Node) -> Node? {
-        guard let output = node.outputs.first, let found = counterparts[graph[output].name],
-            found.op.name == node.op.name
-        else { return nil }
-        return found
+        guard let output = node.outputs.first else { return nil }
+        let name = graph[output].name
+        var candidates = [name]
+        if let underscore = name.lastIndex(of: "_"), name[underscore...].dropFirst().allSatisfy(\.isNumber) {
+            candidates.append(String(name[..<underscore]))
+        }
+        return candidates.lazy.compactMap { counterparts[$0] }.first { $0.op.name == node.op.name }
+    }
+
+    /// True when most convolutions and matrix products compute with the float graph's weights.
+    var usesFloatWeights: Bool {
+        let nodes = graph.nodes.filter { node in
+            Cost.multiplyAccumulates(
+                of: node.op, inputs: graph.inputTypes(of: node), outputs: graph.outputTypes(of: node))
+                > 0
+        }
+        return usesReferenceConstants && 2 * nodes.count { counterpart(of: $0) != nil } >= nodes.count
     }
 
     /// The type of a value in the twin.

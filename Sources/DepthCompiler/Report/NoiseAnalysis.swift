@@ -72,7 +72,7 @@ public struct NoiseAnalysis: Sendable {
         }
         let inputs = Self.inputs(graph, reference, samples)
         let twin = try Self.twin(graph, reference, inputs, wanted, options) { measures.quantized($0[output.quantized]) }
-        usesFloatWeights = twin.usesReferenceConstants
+        usesFloatWeights = twin.usesFloatWeights
         let extent = Self.extent(graph, samples: samples.count)
         var pass = LockstepPass(twin: twin, inputs: inputs, samples: samples.map(\.quantized), reasons: reasons)
         try pass.run(keeping: extent.operators, options: options, progress: progress)
