@@ -143,9 +143,13 @@ struct Convert: ParsableCommand {
             model: model, conversion: conversion, output: output, precision: precision,
             seconds: (ContinuousClock.now - begin) / .seconds(1))
         if let folder {
+            let made = [
+                "ranges by \(name(of: options.range)), from \(folder.count) samples of \(folder.path), those shown here "
+                    + "among them (depthc compare --report shows others)"
+            ]
             summary.report = try report.write(
                 try ReportBuilder(
-                    conversion, of: model, output: output, recipe: known,
+                    conversion, of: model, output: output, recipe: known, remarks: made,
                     options: RunOptions(engine: engine.engine, threads: engine.threads)), data: folder)
         }
         try json.write(summary)

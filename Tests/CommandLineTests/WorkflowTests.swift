@@ -134,6 +134,38 @@ import Testing
         }
     }
 
+    @Test func reportsAreWrittenAsPageAndJSON() throws {
+        try Self.withFolder { folder in
+            let (file, page, figures) = ("\(folder)/m.tflite", "\(folder)/m.html", "\(folder)/m.json")
+            let made = try Program.run(
+                ["convert", Self.model, "-o", file, "--precision", "int8", "--samples", "2"] + Self.calibration
+                    + ["--report", page, "--json", figures])
+            #expect(made.code == 0 && made.output.contains("report \(page): RMSE"), "\(made.output)\(made.errors)")
+            let compared = try Program.run(
+                "compare", Self.model, file, "--data", "golden/scenes/test", "--recipe", "stereo_direct", "--samples",
+                "1", "--report", "\(folder)/c.html", "--json", "\(folder)/c.json")
+            #expect(compared.code == 0, "\(compared.errors)")
+            for (html, json) in [(page, figures), ("\(folder)/c.html", "\(folder)/c.json")] {
+                let text = try String(contentsOfFile: html, encoding: .utf8)
+                #expect(text.hasPrefix("<!DOCTYPE html>") && text.hasSuffix("</html>\n"))
+                let object = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: json)))
+                let report = (object as? [String: Any])?["report"] as? [String: Any]
+                let operators = report?["operators"] as? [[String: Any]]
+                #expect(operators?.count == 35 && operators?.first?["outputError"] is Double)
+                #expect(report?["unit"] as? String == "px" && report?["usesFloatWeights"] as? Bool == true)
+            }
+        }
+    }
+
+    @Test func reportsAreAboutQuantisation() throws {
+        try Self.withFolder { folder in
+            let refused = try Program.run(
+                "convert", Self.model, "-o", "\(folder)/m.tflite", "--report", "\(folder)/m.html")
+            #expect(refused.code == 64 && refused.errors.contains("--precision int8"), "\(refused.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
+        }
+    }
+
     @Test func whatCannotBeWrittenIs73() throws {
         let outcome = try Program.run("convert", Self.model, "-o", "/proc/nowhere/m.tflite")
         #expect(outcome.code == 73, "\(outcome.errors)")

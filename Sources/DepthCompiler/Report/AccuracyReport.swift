@@ -49,6 +49,8 @@ public struct AccuracyReport: Sendable, Codable {
     public var reference: Side
     public var quantized: Side
     public var threads: Int
+    /// The folder of the samples.
+    public var data: String
     /// The output that is measured, what it is (`disparity`, `inverse-depth`, `depth`, or `output` when nothing says so)
     /// and its unit; empty when not known.
     public var output: String

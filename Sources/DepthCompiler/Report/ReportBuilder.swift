@@ -58,13 +58,19 @@ public struct ReportBuilder {
         self.reference = reference
         self.quantized = quantized
         self.options = options
+        if let curve = reference.depth?.curve {
+            remarks.append(
+                "the network emits the components of a \(curve.kind.rawValue) curve (order \(curve.order), depth "
+                    + "\(curve.lower) to \(curve.upper)); depth here is decoded from them")
+        }
     }
 
-    /// The report of a conversion to the file at `output`.
+    /// The report of a conversion to the file at `output`; `remarks` come before what the conversion noted.
     ///
     /// - Throws: `.usage` when the conversion did not quantise.
     public init(
-        _ conversion: Conversion, of model: Model, output: String, recipe: Recipe?, options: RunOptions
+        _ conversion: Conversion, of model: Model, output: String, recipe: Recipe?, remarks: [String] = [],
+        options: RunOptions
     ) throws(Diagnostic) {
         guard let floatGraph = conversion.floatGraph else { throw Self.needsQuantization }
         self.init(
@@ -74,7 +80,7 @@ public struct ReportBuilder {
                 path: output, byteCount: conversion.bytes.count, graph: conversion.graph, model: model, recipe: recipe),
             options: options)
         methods = conversion.methods
-        remarks = conversion.assumptions
+        self.remarks += remarks + conversion.notes + conversion.assumptions
         for (reason, entries) in conversion.report?.floatNodes ?? [] {
             for entry in entries { reasons[entry.location] = reason.rawValue }
         }
@@ -157,7 +163,7 @@ public struct ReportBuilder {
         let report = AccuracyReport(
             reference: try side(reference, plans.reference, inputs?.reference),
             quantized: try side(quantized, plans.quantized, inputs?.quantized), threads: options.threads,
-            output: port.sourceName, kind: reference.depth?.kind.rawValue ?? "output",
+            data: data.path, output: port.sourceName, kind: reference.depth?.kind.rawValue ?? "output",
             unit: reference.depth?.unit ?? "", errors: errors, operators: analysis.operators,
             measuredOperators: analysis.measuredCount, measuredSamples: analysis.measuredSamples,
             usesFloatWeights: analysis.usesFloatWeights,
@@ -167,7 +173,7 @@ public struct ReportBuilder {
     }
 
     /// Least and most runs behind a latency, and how long they go on.
-    private static let runs = (least: 3, most: 15, seconds: 1.0)
+    private static let runs = (least: 3, most: 9, seconds: 0.5)
 
     private func side(_ party: Party, _ plan: Plan, _ inputs: [Tensor]?) throws -> AccuracyReport.Side {
         var times: [Double] = []

@@ -99,8 +99,8 @@ public struct ReportPage {
                     ]
                 })
             + note(
-                "Quantised against float" + (unit.isEmpty ? "." : ", in \(unit).")
-                    + " The last row pools the pixels of all samples.")
+                "Quantised against float" + (unit.isEmpty ? "" : ", in \(unit)")
+                    + ", for the last samples of \(report.data). The last row pools the pixels of all.")
     }
 
     private var maps: String {
