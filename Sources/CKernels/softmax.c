@@ -75,6 +75,13 @@ void ck_softmax_codes(
         uint32_t shifted = zeros > 31 ? 0 : (uint32_t)sum << zeros;
         int32_t factor = reciprocal_of_one_plus((int32_t)(shifted - ((uint32_t)1 << 31)));
         int32_t exponent = 12 - zeros + 31 - 8;
+        if (depth < 256 && exponent >= 0 && exponent <= 31) {
+            for (int64_t i = 0; i < depth; i++) {
+                int32_t x = ck_rounding_shift(ck_high_mul(factor, exponential[largest - (from[i] ^ flip)]), exponent);
+                to[i] = (uint8_t)((x < 0 ? 0 : x < 255 ? x : 255) ^ flip);
+            }
+            continue;
+        }
         // Results by difference fall to 0 and stay there.
         uint8_t table[256];
         memset(table, flip, sizeof table);

@@ -1,5 +1,6 @@
 import GraphIR
 import Operators
+import Quantization
 import TensorCore
 
 /// What a model file holds, for people and for JSON.
@@ -31,6 +32,8 @@ public struct Inspection: Sendable, Codable {
     /// Operators of the source file; empty where they are those of the graph.
     public var sourceOperators: [String: Int]
     public var multiplyAccumulates: Int
+    /// What `LatencyModel` expects of one thread, in depthc and in LiteRT with XNNPACK; for ratios between files.
+    public var expectedMilliseconds: [String: Double]
     public var constantBytes: Int
     public var nodes: [Node]
     public var metadata: ExportMetadata?
@@ -73,6 +76,9 @@ public struct Inspection: Sendable, Codable {
                     weightBytes: weights))
         }
         multiplyAccumulates = nodes.reduce(0) { $0 + $1.multiplyAccumulates }
+        expectedMilliseconds = [
+            "depthc": LatencyModel.depthc.cost(of: graph) / 1e6, "LiteRT": LatencyModel.liteRT.cost(of: graph) / 1e6,
+        ]
         constantBytes = constants.values.reduce(0, +)
         metadata = model.metadata
         assumptions = model.assumptions

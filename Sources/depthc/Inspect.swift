@@ -31,6 +31,8 @@ struct Inspect: ParsableCommand {
         print(
             "\(inspection.nodes.count) operators, \(short(Double(inspection.multiplyAccumulates) / 1e9)) G "
                 + "multiply-accumulates, \(size(inspection.constantBytes)) of constants")
+        let expected = inspection.expectedMilliseconds.sorted { $0.key > $1.key }
+        print("expected \(expected.map { "\(short($0.value)) ms in \($0.key)" }.joined(separator: ", ")), one thread")
         print(Self.list(inspection.operators))
         if !inspection.sourceOperators.isEmpty, inspection.sourceOperators != inspection.operators {
             print("in the source: \(Self.list(inspection.sourceOperators))")

@@ -3,9 +3,9 @@ Sources/Quantization/LatencyModel.swift and prints them beside the checked-in on
 
 Every operator is a file of its own. Files take turns, and the fastest of all rounds counts, so that whatever else the
 machine does falls on none of them. A class of operators costs a call plus a price per multiply-accumulate, per element
-read and per element written, fitted with relative weights and without negative prices.
+read or written, and per pixel (or row) written, fitted with relative weights and without negative prices.
 
-Usage: tools/measure/latency_model.py [--rounds N] [--threads N] [--only CLASS,...] [--json FILE] [--from FILE]
+Usage: tools/measure/latency_model.py [--rounds N] [--threads N] [--only CLASS,...] [--json FILE] [--from FILE...]
 """
 import argparse
 import json
@@ -28,22 +28,19 @@ ENGINES = ("depthc", "liteRT")
 PRECISIONS = ("float", "int8", "int16x8")
 # INT16x8 runs on slow kernels in both engines.
 LARGEST_INT16 = 20_000_000
-# What a class pays for besides the call, where the sizes measured do not tell prices apart.
-PAID = {
-    **dict.fromkeys(("convolution", "matrix", "batchedMatrix"), (1, 2, 3)),
-    **dict.fromkeys(("depthwise", "transposed"), (1, 3)),
-    **dict.fromkeys(("binary", "concatenation", "resize", "nearest"), (3,)),
-}
+# LiteRT's integer convolutions pad every tap's input channels to this.
+CODES_PADDING = {"depthc": 1, "liteRT": 8}
 BRIDGES = {"quantize": "QUANTIZE", "dequantize": "DEQUANTIZE"}
 
 
 class Case:
-    """An operator on given sizes: an ONNX graph, and how often it multiplies, reads and writes."""
+    """An operator on given sizes: an ONNX graph, its multiply-accumulates and a convolution's input channels."""
 
-    def __init__(self, kind, name, nodes, inputs, output, constants=(), macs=0, output_type=TensorProto.FLOAT):
+    def __init__(
+            self, kind, name, nodes, inputs, output, constants=(), macs=0, channels=1, output_type=TensorProto.FLOAT):
         self.kind, self.name, self.inputs = kind, name, inputs
-        self.macs, self.written = macs, int(np.prod(output))
-        self.read = sum(int(np.prod(s)) for s in inputs.values())
+        self.macs, self.output = macs, output
+        self.channels = channels
         self.precisions = PRECISIONS if self.macs <= LARGEST_INT16 else PRECISIONS[:2]
         if kind in BRIDGES:
             self.precisions = ("float",)
@@ -53,6 +50,21 @@ class Case:
             [helper.make_tensor_value_info("y", output_type, output)],
             [numpy_helper.from_array(value, n) for n, value in constants])
         self.model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+    def features(self, engine, precision):
+        """What prices multiply: the call, multiply-accumulates, elements and pixels."""
+        elements = sum(int(np.prod(s)) for s in (*self.inputs.values(), self.output))
+        macs = self.macs
+        # ONNX pictures have their channels second; matrices have their columns last.
+        results = self.output[1 if len(self.output) == 4 and self.kind != "batchedMatrix" else -1]
+        if self.kind in ("convolution", "transposed", "matrix", "batchedMatrix"):
+            macs = macs / results * (-(-results // 8) * 8)
+        if self.kind == "convolution" and precision == "int8":
+            padding = CODES_PADDING[engine]
+            macs = macs / self.channels * (-(-self.channels // padding) * padding)
+        if self.kind in ("quantize", "movement", "view", "dequantize"):
+            results = self.output[-1]
+        return 1, macs, elements, np.prod(self.output) / results
 
     def convert(self, folder, index):
         """Files by precision."""
@@ -94,7 +106,7 @@ def convolution(kernel, channels, results, size, stride=1, groups=1, kind="convo
                group=groups, kernel_shape=[kernel] * 2))],
         {"x": [1, channels, h, w]}, out,
         [("w", normal(results, channels // groups, kernel, kernel)), ("b", normal(results))],
-        macs=int(np.prod(out)) * kernel * kernel * channels // groups)
+        macs=int(np.prod(out)) * kernel * kernel * channels // groups, channels=channels // groups)
 
 
 def cases():
@@ -141,7 +153,7 @@ def cases():
                                         nearest_mode="floor"))], x,
                    [1, c, 2 * h, 2 * w], [("s", np.float32([1, 1, 2, 2]))])
         for op in ("MaxPool", "AveragePool"):
-            yield Case("pool", f"{op} {n}", [(op, ["x"], ["y"], dict(kernel_shape=[2, 2], strides=[2, 2]))], x,
+            yield Case("maxPool" if op == "MaxPool" else "averagePool", n, [(op, ["x"], ["y"], dict(kernel_shape=[2, 2], strides=[2, 2]))], x,
                        [1, c, h // 2, w // 2])
         yield Case("quantize", n, [("QuantizeLinear", ["x", "s", "o"], ["y"], {})], {"x": [1, h, w, c]}, [1, h, w, c],
                    [("s", np.float32(0.03)), ("o", np.int8(3))], output_type=TensorProto.INT8)
@@ -193,18 +205,15 @@ def measure(collected, rounds, threads):
     for (i, p, e) in times:
         if collected[i].kind == "dequantize" and e == "liteRT":
             times[i, p, e] = max(times[i, p, e] - sizes.get((collected[i].name, e), 0), 0)
-    return [dict(kind=collected[i].kind, name=collected[i].name, macs=collected[i].macs, read=collected[i].read,
-                 written=collected[i].written, precision=p, engine=e, nanoseconds=t * 1e6)
+    return [dict(kind=collected[i].kind, name=collected[i].name, precision=p, engine=e, nanoseconds=t * 1e6)
             for (i, p, e), t in times.items()]
 
 
-def fit(rows):
-    """Prices (call, multiply-accumulate, read, written) in nanoseconds, and the relative errors."""
-    matrix = np.array([[1, r["macs"], r["read"], r["written"]] for r in rows], float)
+def fit(rows, known):
+    """Prices (call, multiply-accumulate, element, pixel) in nanoseconds, and the relative errors. `known`: cases by class
+    and name."""
+    matrix = np.array([known[r["kind"], r["name"]].features(r["engine"], r["precision"]) for r in rows], float)
     wanted = np.array([max(r["nanoseconds"], 10) for r in rows])
-    for column in range(1, 4):
-        if column not in PAID.get(rows[0]["kind"], (2,)):
-            matrix[:, column] = 0
     scale = matrix.max(axis=0).clip(1)
     prices, _ = nnls(matrix / scale / wanted[:, None], np.ones(len(rows)))
     prices /= scale
@@ -229,10 +238,15 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", help="classes to measure")
     parser.add_argument("--json", help="file for the measured times")
-    parser.add_argument("--from", dest="source", help="measured times of an earlier run, instead of measuring")
+    parser.add_argument("--from", dest="sources", nargs="+", help="measured times of earlier runs, instead of measuring")
     arguments = parser.parse_args()
-    if arguments.source:
-        rows = json.loads(Path(arguments.source).read_text())
+    if arguments.sources:
+        best = {}
+        for row in (row for path in arguments.sources for row in json.loads(Path(path).read_text())):
+            key = row["kind"], row["name"], row["precision"], row["engine"]
+            if row["nanoseconds"] < best.get(key, row)["nanoseconds"] or key not in best:
+                best[key] = row
+        rows = list(best.values())
     else:
         only = arguments.only.split(",") if arguments.only else None
         collected = [c for c in cases() if not only or c.kind in only]
@@ -250,8 +264,8 @@ def main():
         lines.append((kind, name, *(f"{t / 1e3:.1f}" if t else "" for t in times),
                       *(f"{a / b:.2f}" if b else "" for a, b in (times[:2], times[3:5]))))
     table(lines)
-    known = checked_in()
-    lines = [("engine", "class", "precision", "call", "per MAC", "per read", "per written", "mean error", "worst",
+    known, by_name = checked_in(), {(c.kind, c.name): c for c in cases()}
+    lines = [("engine", "class", "precision", "call", "per MAC", "per element", "per pixel", "mean error", "worst",
               "checked in")]
     source = []
     for engine in ENGINES:
@@ -262,7 +276,7 @@ def main():
                 part = [r for r in rows if (r["kind"], r["precision"], r["engine"]) == (kind, precision, engine)]
                 if not part:
                     continue
-                prices, errors = fit(part)
+                prices, errors = fit(part, by_name)
                 numbers = [f"{prices[0]:.0f}", *(f"{p:.3g}" for p in prices[1:])]
                 vectors.append(f"[{', '.join(numbers)}]")
                 lines.append((engine, kind, precision, *numbers, f"{np.abs(errors).mean() * 100:.0f} %",
