@@ -39,7 +39,7 @@ package struct Matrix: Sendable, Hashable {
 
 /// Products and factorisations by BLAS and LAPACK, always on one thread, so that results do not depend on the number of
 /// threads.
-enum LinearAlgebra {
+package enum LinearAlgebra {
     private static let isSerial: Void = openblas_set_num_threads(1)
 
     /// Adds `factor * left * right` to `result`.
@@ -97,7 +97,7 @@ enum LinearAlgebra {
 
     /// The lower factor L of a symmetric positive definite matrix L Lᵀ, of which only the lower triangle is read; above
     /// the diagonal the result keeps what the matrix held. Nil when the matrix is not positive definite.
-    static func choleskyFactor(_ matrix: Matrix) -> Matrix? {
+    package static func choleskyFactor(_ matrix: Matrix) -> Matrix? {
         precondition(matrix.rows == matrix.columns)
         _ = isSerial
         var result = matrix

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Records what NumPy gives for fitted and rounded weights: Tests/QuantizationTests/Recorded/weight_fitting.json.
+
+    tools/record_weight_fitting.py [--seed 5]
+
+Least squares come from numpy.linalg.lstsq on the rows themselves, GPTQ's codes from the algorithm as it was published
+(inverse covariance, its upper Cholesky factor, errors passed on column by column), the best choice of up and down from
+trying all of them.
+"""
+import argparse
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+
+LIMIT = 127
+
+
+def rows_of(random, count, width, outputs, correlation=0.6):
+    """Correlated integer inputs as int8 codes less a zero point, with wanted results."""
+    mixing = np.eye(width) + correlation * random.normal(0, 1, (width, width)) / np.sqrt(width)
+    inputs = np.clip(np.round(random.normal(3, 25, (count, width)) @ mixing), -128, 255)
+    weights = random.normal(0, 0.02, (outputs, width))
+    wanted = inputs @ weights.T + random.normal(0, 0.3, (count, outputs)) + random.normal(0, 1, outputs)
+    return inputs, wanted.astype(np.float32).astype(np.float64), weights
+
+
+def least_squares(random, width, outputs, ridge):
+    inputs, wanted, near = rows_of(random, 200, width, outputs)
+    start = near + random.normal(0, 0.004, near.shape)
+    count = len(inputs)
+    # The last column is the constant that the bias multiplies; it pays no ridge.
+    rows = np.hstack([inputs, np.ones((count, 1))])
+    pull = np.hstack([np.eye(width) * np.sqrt(ridge * count), np.zeros((width, 1))])
+    solution = np.linalg.lstsq(
+        np.vstack([rows, pull]), np.vstack([wanted, np.sqrt(ridge * count) * start.T]), rcond=None)[0]
+    return {"width": width, "outputs": outputs, "ridge": ridge, "rows": inputs.ravel().tolist(),
+            "targets": wanted.ravel().tolist(), "start": start.ravel().tolist(),
+            "weights": solution[:-1].T.ravel().tolist(), "bias": solution[-1].tolist()}  # fmt: skip
+
+
+def code(real):
+    """Half away from zero, as the quantiser rounds."""
+    return np.clip(np.sign(real) * np.floor(np.abs(real) + 0.5), -LIMIT, LIMIT)
+
+
+def gptq(weights, scales, covariance):
+    """Algorithm 1 of arXiv 2210.17323 with the columns in their order."""
+    left = weights.copy()
+    factor = np.linalg.cholesky(np.linalg.inv(covariance)).T
+    codes = np.zeros(weights.shape, int)
+    for column in range(weights.shape[1]):
+        codes[:, column] = code(left[:, column] / scales)
+        error = (left[:, column] - codes[:, column] * scales) / factor[column, column]
+        left[:, column:] -= np.outer(error, factor[column, column:])
+    return codes
+
+
+def objective(difference, covariance):
+    return np.einsum("ri,ij,rj->r", difference, covariance, difference)
+
+
+def rounding(random, width, outputs, levels):
+    inputs, _, weights = rows_of(random, 4 * width, width, outputs, correlation=2)
+    covariance = np.cov(inputs.T, bias=True) + 0.5 * np.eye(width)
+    scales = (np.abs(weights).max(1) / levels).astype(np.float32).astype(np.float64)
+    nearest = code(weights / scales[:, None]).astype(int)
+    case = {"width": width, "outputs": outputs, "weights": weights.ravel().tolist(), "scales": scales.tolist(),
+            "covariance": covariance.ravel().tolist(), "nearest": nearest.ravel().tolist(),
+            # depthc rounds the last column first.
+            "gptq": gptq(weights[:, ::-1], scales, covariance[::-1, ::-1])[:, ::-1].ravel().tolist()}  # fmt: skip
+    case["nearestObjective"] = objective(nearest * scales[:, None] - weights, covariance).tolist()
+    if width <= 12:
+        choices = np.array(list(itertools.product([0, 1], repeat=width)))
+        case["leastObjective"] = [
+            float(objective((np.floor(w / s) + choices) * s - w, covariance).min()) for w, s in zip(weights, scales)]
+    return case
+
+
+def scale_case(random, width):
+    weights = random.normal(0, 1, width)
+    weights[0] = 4
+    importance = random.uniform(0.1, 1, width)
+    importance[0] = 0.01
+    largest = np.abs(weights).max()
+    errors = []
+    for percent in range(100, 78, -2):
+        scale = float(np.float32(largest / LIMIT * percent / 100))
+        errors.append((float((importance * (code(weights / scale) * scale - weights) ** 2).sum()), scale))
+    return {"weights": weights.tolist(), "importance": importance.tolist(), "scale": min(errors)[1]}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=5)
+    seed = parser.parse_args().seed
+    random = np.random.default_rng(seed)
+    result = {
+        "producer": "NumPy", "version": np.__version__, "seed": seed, "command": "tools/record_weight_fitting.py",
+        "leastSquares": [least_squares(random, *case) for case in ((4, 2, 0.0), (9, 3, 0.0), (9, 3, 20.0))],
+        "rounding": [rounding(random, *case) for case in ((6, 20, 3), (10, 20, 7), (12, 10, 15), (132, 3, 127))],
+        "scales": [scale_case(random, width) for width in (3, 12, 40)],
+    }
+    path = Path(__file__).resolve().parents[1] / "Tests/QuantizationTests/Recorded/weight_fitting.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result) + "\n")
+    print(path, path.stat().st_size, "bytes")
+
+
+if __name__ == "__main__":
+    main()
