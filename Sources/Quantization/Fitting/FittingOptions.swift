@@ -4,7 +4,7 @@ public struct FittingOptions: Sendable, Hashable {
     /// Before rounding, moves the weights to where they give the float layer's results best from quantised inputs.
     public var compensation: Bool
     /// Rows of statistics for every weight of an output, at least ``leastRows``.
-    public var rowsPerInput = 4
+    public var rowsPerInput = 2
     public var leastRows = 4096
     /// Rows on which dampings are compared and on which new weights must prove better than the old.
     public var heldOutRows = 1024
