@@ -96,6 +96,28 @@ def litert_run(interpreter, inputs):
     return [interpreter.get_tensor(d["index"]).copy() for d in interpreter.get_output_details()]
 
 
+def litert_float_run(interpreter, inputs):
+    """Runs on float arrays, each put where an input has its shape (as it is, or channels last); INT8 inputs and outputs
+    are quantised and dequantised outside. Returns the outputs as float."""
+    values, left = [], list(inputs)
+    for detail in interpreter.get_input_details():
+        shape = tuple(detail["shape"])
+        index = next(i for i, x in enumerate(left) if shape in (x.shape, x.transpose(0, 2, 3, 1).shape))
+        array = left.pop(index)
+        array = array if array.shape == shape else array.transpose(0, 2, 3, 1)
+        if np.issubdtype(detail["dtype"], np.integer):
+            (scale, zero), limits = detail["quantization"], np.iinfo(detail["dtype"])
+            array = np.clip(np.round(array / scale) + zero, limits.min, limits.max)
+        values.append(array)
+    results = []
+    for detail, array in zip(interpreter.get_output_details(), litert_run(interpreter, values)):
+        if np.issubdtype(array.dtype, np.integer):
+            scale, zero = detail["quantization"]
+            array = (array.astype(np.float32) - zero) * np.float32(scale)
+        results.append(array)
+    return results
+
+
 def fit(array, interpreter, index=0):
     """An NCHW array in the layout that input `index` of a file has."""
     shape = tuple(interpreter.get_input_details()[index]["shape"])

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from common import DEPTHC, ROOT, Run, ac_sqnr, litert, litert_run, operators, table
+from common import DEPTHC, ROOT, Run, ac_sqnr, litert, litert_float_run, operators, table
 
 ENVIRONMENTS = {
     # Its own pins contradict each other on Python 3.11: installed without them, in versions that work together.
@@ -70,8 +70,9 @@ class Comparison:
         session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
         self.input = session.get_inputs()[0].name
         self.golden = np.concatenate([session.run(None, {self.input: x[None]})[0] for x in test])
-        np.save(self.folder / "calibration.npy", calibration)
-        np.save(self.folder / "calibration_nhwc.npy", calibration.transpose(0, 2, 3, 1).copy())
+        for part, array in (("calibration", calibration), ("calibration_nhwc", calibration.transpose(0, 2, 3, 1))):
+            (self.folder / part).mkdir()
+            np.save(self.folder / f"{part}/{self.input}.npy", array[:, None])
         self.rows = [("tool", "seconds", "peak MB", "file MB", "TRANSPOSE", "AC-SQNR dB", "max error", "note")]
 
     def evaluate(self, path):
@@ -82,12 +83,7 @@ class Comparison:
         for resolver in ("default", "builtin"):
             try:
                 runtime = litert(path, resolver)
-                shape = tuple(runtime.get_input_details()[0]["shape"])
-                results = []
-                for x in self.test:
-                    sample = x[None] if shape == x[None].shape else x[None].transpose(0, 2, 3, 1)
-                    results.append(litert_run(runtime, [sample])[0])
-                result = np.concatenate(results)
+                result = np.concatenate([litert_float_run(runtime, [x[None]])[0] for x in self.test])
                 if result.shape != self.golden.shape:
                     result = result.transpose(0, 3, 1, 2)
                 return result, "XNNPACK" if resolver == "default" else "refused by XNNPACK"
@@ -113,7 +109,7 @@ class Comparison:
 
     def depthc(self):
         for precision in ("float", "int8"):
-            out = self.folder / f"depthc_{precision}.tflite"
+            out = self.folder / f"{precision}.tflite"
             arguments = [DEPTHC, "convert", self.model, "-o", out, "--precision", precision]
             if precision == "int8":
                 arguments += ["--calibration", self.samples()]
@@ -131,12 +127,10 @@ class Comparison:
         script = ROOT / "tools/measure/peers" / f"{name.replace('-', '_')}.py"
         out = self.folder / name
         out.mkdir()
-        run = Run([python, script, self.model, self.input, self.folder, out], limit=900)
-        for kind in ("float", "int8"):
-            for suffix in (".tflite", ".onnx"):
-                if (out / f"{kind}{suffix}").exists():
-                    run.code = 0
-                    self.add(f"{name} {kind}", run, out / f"{kind}{suffix}")
+        run = Run([python, script, self.model, self.folder, out], limit=900)
+        for path in sorted(p for kind in ("float", "int8") for p in out.glob(f"{kind}*") if p.suffix in (".tflite", ".onnx")):
+            run.code = 0
+            self.add(f"{name} {path.stem}", run, path)
         if not any(out.glob("int8.*")):
             run.code = run.code or 1
             self.add(f"{name} int8", run, out / "int8.tflite")

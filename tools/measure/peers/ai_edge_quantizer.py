@@ -1,18 +1,42 @@
-"""ai-edge-quantizer on the float file that depthc wrote. Arguments: MODEL INPUT DATA_FOLDER OUT_FOLDER."""
+"""ai-edge-quantizer on a float file that depthc wrote: every static recipe with INT8 weights and activations.
+Arguments: MODEL DATA_FOLDER OUT_FOLDER; writes OUT_FOLDER/int8-SETTING.tflite for every setting. The files have INT8
+inputs and outputs."""
 import sys
 from pathlib import Path
 
 sys.path.pop(0)
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from ai_edge_quantizer import quantizer, recipe
+from ai_edge_quantizer import calibrator, quantizer, recipe
+from ai_edge_quantizer.algorithm_manager import AlgorithmName
+from ai_edge_quantizer.utils import qsv_utils
 
-model, name, data, out = sys.argv[1:]
-source = f"{data}/depthc_float.tflite"
-interpreter = Interpreter(source)
-signatures = interpreter.get_signature_list()
-key, inputs = next(iter(signatures.items())) if signatures else ("serving_default", {"inputs": [name]})
-samples = np.load(f"{data}/calibration_nhwc.npy")
-tool = quantizer.Quantizer(source, recipe.static_wi8_ai8())
-calibration = tool.calibrate({key: [{inputs["inputs"][0]: x[None]} for x in samples]})
-tool.quantize(calibration).export_model(f"{out}/int8.tflite")
+model, data, out = sys.argv[1:]
+source = f"{data}/float.tflite"
+key = next(iter(Interpreter(source).get_signature_list()))
+arrays = {path.stem: np.load(path) for path in sorted(Path(data, "calibration_nhwc").glob("*.npy"))}
+samples = [{name: array[i] for name, array in arrays.items()} for i in range(len(next(iter(arrays.values()))))]
+
+
+def extremes(tool):
+    """The extremes of all samples instead of their moving average, which is the tool's choice."""
+    statistics = calibrator.Calibrator(source, qsv_update_func=qsv_utils.min_max_update)
+    statistics.calibrate({key: samples}, tool._recipe_manager)
+    return statistics.get_model_qsvs()
+
+
+SETTINGS = {
+    "minmax-moving-average": (AlgorithmName.MIN_MAX_UNIFORM_QUANT, lambda tool: tool.calibrate({key: samples})),
+    "minmax": (AlgorithmName.MIN_MAX_UNIFORM_QUANT, extremes),
+    "octav": (AlgorithmName.OCTAV, lambda tool: tool.calibrate({key: samples})),
+    "mse": (AlgorithmName.MSE, lambda tool: tool.calibrate({key: samples})),
+}
+reached = 0
+for name, (algorithm, calibrate) in SETTINGS.items():
+    try:
+        tool = quantizer.Quantizer(source, recipe.static_wi8_ai8(algorithm))
+        tool.quantize(calibrate(tool)).export_model(f"{out}/int8-{name}.tflite")
+        reached += 1
+    except Exception as error:
+        print(f"{name}: {error}", file=sys.stderr)
+sys.exit(0 if reached else 1)

@@ -1,14 +1,19 @@
-"""onnx2tf: float and full-integer files. Arguments: MODEL INPUT DATA_FOLDER OUT_FOLDER."""
+"""onnx2tf: float and full-integer files. Arguments: MODEL DATA_FOLDER OUT_FOLDER; writes OUT_FOLDER/float.tflite and
+OUT_FOLDER/int8.tflite."""
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-model, name, data, out = sys.argv[1:]
-program = Path(sys.executable).parent / "onnx2tf"
-run = subprocess.run([
-    str(program), "-i", model, "-o", f"{out}/saved", "-oiqt", "-cind", name, f"{data}/calibration_nhwc.npy",
-    "[[[[0]]]]", "[[[[1]]]]"], capture_output=True, text=True)
+sys.path.pop(0)
+import numpy as np
+
+model, data, out = sys.argv[1:]
+command = [str(Path(sys.executable).parent / "onnx2tf"), "-i", model, "-o", f"{out}/saved", "-oiqt"]
+for path in sorted(Path(data, "calibration_nhwc").glob("*.npy")):
+    np.save(f"{out}/{path.name}", np.concatenate(np.load(path)))
+    command += ["-cind", path.stem, f"{out}/{path.name}", "[[[[0]]]]", "[[[[1]]]]"]
+run = subprocess.run(command, capture_output=True, text=True)
 stem = Path(model).stem
 for kind, endings in {"float": ["_float32"], "int8": ["_integer_quant", "_full_integer_quant"]}.items():
     for ending in endings:
@@ -16,5 +21,5 @@ for kind, endings in {"float": ["_float32"], "int8": ["_integer_quant", "_full_i
         if path.exists():
             shutil.copy(path, f"{out}/{kind}.tflite")
             break
-sys.stderr.write((run.stderr or run.stdout)[-4000:])
+sys.stderr.write((run.stderr or run.stdout)[-4000:] + f"\nError: onnx2tf ended with {run.returncode}\n")
 sys.exit(run.returncode)
