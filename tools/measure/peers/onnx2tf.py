@@ -9,6 +9,7 @@ sys.path.pop(0)
 import numpy as np
 
 model, data, out = sys.argv[1:]
+model = shutil.copy(model, out)  # onnx2tf rewrites the file that it reads, even one without write permission.
 command = [str(Path(sys.executable).parent / "onnx2tf"), "-i", model, "-o", f"{out}/saved", "-oiqt"]
 for path in sorted(Path(data, "calibration_nhwc").glob("*.npy")):
     np.save(f"{out}/{path.name}", np.concatenate(np.load(path)))
