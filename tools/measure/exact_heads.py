@@ -144,6 +144,7 @@ def measure(checks, case, folder, heads):
     scale, zero = float(parameters[0]), parameters[1]
     codes = traced.tensor(head.outputs[0])[0, :, :, 0].astype(np.float64)
     rows, files = [], {"plain": plain_path}
+    optimised = xnnpack(plain_path, plain, traced, case, name)
     for kind, order in heads:
         path = folder / f"{case.name}-{kind}{order}.tflite"
         notes = case.convert(path, "--head", kind, "--order", order)
@@ -170,6 +171,9 @@ def measure(checks, case, folder, heads):
             before = difference(plain_path, plain, traced, case, name)
             checks.expect(f"{label}: depthc's depth within {worst:.3g} of LiteRT's optimised kernels (the reference kernels lack "
                           f"ELU; {before:.3g} without the head, whose codes have steps of 0.004)", worst <= before + 1 / 256)
+        found = xnnpack(path, file, run, case, name)
+        checks.expect(f"{label}: under XNNPACK depth moves by {found:.3g} (RMSE; {optimised:.3g} without the head)",
+                      found <= 1.1 * optimised)
     return rows, files
 
 
@@ -180,6 +184,18 @@ def difference(path, file, run, case, name):
     ours = own[name.replace("/", "_")].astype(np.float64)
     step = 1 if file.graph.tensors[file.graph.outputs[0]].type == 0 else float(file.quantization(file.graph.outputs[0])[0])
     return float(np.abs(ours - result).max()) * step
+
+
+def xnnpack(path, file, run, case, name):
+    """RMSE of the output `name` in default LiteRT against the traced run; real values."""
+    interpreter = litert(path, "default")
+    for detail, array in zip(interpreter.get_input_details(), run.inputs(case.sample)):
+        interpreter.set_tensor(detail["index"], array)
+    interpreter.invoke()
+    index = next(i for i in file.graph.outputs if file.graph.tensors[i].name.decode() == name)
+    step = 1 if file.graph.tensors[index].type == 0 else float(file.quantization(index)[0])
+    found = next(interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details() if d["name"] == name)
+    return rmse(found.astype(np.float64), run.tensor(index).astype(np.float64)) * step
 
 
 def precision(checks, label, case, oracle, sums, plain, decoded, head):

@@ -1,9 +1,11 @@
 """Tiny ONNX models whose depth output no exact curve head fits, made with onnx.helper: what depthc says of each."""
+from pathlib import Path
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from common import depthc
+from common import SHARED, depthc
 
 SHAPE = (1, 4, 8, 8)
 
@@ -70,6 +72,9 @@ def models(folder, seed=5):
         node("Add", ["one", "other"], ["depth"]),
     ], {"w": _conv(random, 4, 1, 3), "v": _conv(random, 4, 1, 3)})
     yield path, ["ADD"], "joins 2 computed values"
+    if SHARED:
+        # The last of HITNet's refinements adds a slanted plane and a convolved residual.
+        yield Path(SHARED) / "models/onnx/depth/hitnet_240x320_fp32.onnx", ["ADD"], "joins 2 computed values"
 
 
 def check(checks, folder):
