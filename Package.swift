@@ -37,7 +37,8 @@ let package = Package(
             name: "Runtime", dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "CKernels"]),
         .target(name: "Passes", dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR"]),
         .target(
-            name: "Quantization", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime", "Passes", "CLAPACK"]),
+            name: "Quantization",
+            dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime", "Passes", "CKernels", "CLAPACK"]),
         .target(name: "CurveHead", dependencies: ["TensorCore", "Operators", "GraphIR"]),
         .target(name: "Evaluation", dependencies: ["TensorCore", "ImageIO", "Operators", "GraphIR", "Runtime"]),
         .target(

@@ -32,6 +32,8 @@ public struct ConversionOptions: Sendable {
     public var ports: PortTypes = .keep
     public var keepLayout = false
     public var range: RangeMethod = .meanSquaredError
+    /// What `depthc calibrate` has gathered; takes the place of a pass over calibration samples.
+    public var statistics: StatisticsFile?
     public var pinned: Set<String> = []
     /// Takes the shift of channel means that quantisation causes back into the biases.
     public var correctBiases = true
@@ -39,6 +41,8 @@ public struct ConversionOptions: Sendable {
     public var weights: WeightRounding = .nearest
     /// Fits the weights to the float layers' results on quantised inputs before they are rounded.
     public var compensation = false
+    /// Evens out the channels of float values before they are quantised.
+    public var balanceChannels = true
     public var threads = 1
     public var engine: Engine = .fast
     /// The curve whose components the model emits; nil when its output stays as it is.
@@ -85,7 +89,26 @@ public enum Converter {
         return result
     }
 
-    /// Converts `model`. `calibration` is read one sample at a time, up to twice, and only when the precision needs it.
+    /// The canonical form of a graph that is quantised: weights stored in other formats become float first.
+    private static func floatWeighted(_ graph: Graph, keepLayout: Bool) throws -> Graph {
+        var result = graph
+        if !result.isQuantized { try Pipeline.floatWeights.run(on: &result) }
+        return try canonical(result, keepLayout: keepLayout)
+    }
+
+    /// The graph that calibration observes when `model` is quantised.
+    ///
+    /// - Throws: `Diagnostic` (.unsupported) for a model that is quantised already.
+    public static func calibrated(_ model: Model, keepLayout: Bool) throws -> Graph {
+        guard !model.graph.isQuantized else {
+            throw Diagnostic(
+                .unsupported, at: model.path, "is quantised already; there is nothing to calibrate",
+                suggestion: "a float model, or convert --precision float first")
+        }
+        return try floatWeighted(model.graph, keepLayout: keepLayout || model.format == .tflite)
+    }
+
+    /// Converts `model`. `calibration` is read one sample at a time, and only when the precision needs it.
     ///
     /// - Throws: `Diagnostic` (.unsupported for precisions that are not built, .usage when calibration is missing).
     public static func convert(
@@ -100,8 +123,10 @@ public enum Converter {
                 "weights keep their rounding, activations lose theirs; what integer ranges clip beyond fused "
                     + "activations is not reproduced")
         }
-        if options.precision != .keep, !source.isQuantized { try Pipeline.floatWeights.run(on: &source) }
-        let graph = try canonical(source, keepLayout: options.keepLayout || model.format == .tflite)
+        let graph =
+            try options.precision == .keep
+            ? canonical(source, keepLayout: options.keepLayout || model.format == .tflite)
+            : floatWeighted(source, keepLayout: options.keepLayout || model.format == .tflite)
         var result = Conversion(bytes: [], graph: graph, report: nil, assumptions: assumptions)
         try checkPorts(of: graph, options)
         switch options.precision {
@@ -141,37 +166,51 @@ public enum Converter {
         _ graph: Graph, _ options: ConversionOptions, _ calibration: SampleFolder?,
         _ progress: (String, Int, Int) -> Void
     ) throws -> Conversion {
-        guard let calibration else {
+        guard calibration != nil || options.statistics != nil else {
             throw Diagnostic(
                 .usage, at: "--precision \(options.precision.rawValue)", "needs calibration data",
-                suggestion: "--calibration DIR")
+                suggestion: "--calibration DIR, or --statistics STATS from depthc calibrate")
         }
         var quantization = try QuantizationOptions(
             activationType: options.precision == .int16x8 ? .int16 : .int8, range: options.range,
-            integerPorts: options.ports == .int8, pinned: resolve(options.pinned, in: graph))
+            integerPorts: options.ports == .int8, pinned: resolve(options.pinned, in: graph),
+            balanceChannels: options.balanceChannels)
         try fixHeadRanges(&quantization, graph, nil, options)
         var calibrated = graph
-        func calibrate(_ stage: String, channels: Set<ValueID>) throws -> CalibrationStatistics {
-            let values = Quantizer.observedValues(calibrated, options: quantization)
-            return try Self.calibrate(calibrated, calibration, options, values, channels, stage, progress)
+        var statistics: CalibrationStatistics
+        var assumptions: [String] = []
+        if let file = options.statistics {
+            statistics = try file.statistics(for: graph)
+        } else if let calibration {
+            statistics = try Calibrator.statistics(
+                of: graph, samples: calibration, request: Quantizer.request(graph, options: quantization),
+                options: RunOptions(engine: options.engine, threads: options.threads)
+            ) { progress("calibrate", $0, $1) }
+        } else {
+            statistics = CalibrationStatistics()
         }
-        var statistics = try calibrate(
-            "calibrate", channels: Quantizer.balanceableValues(graph, options: quantization))
         if let balanced = try Quantizer.balanced(graph, statistics: statistics, options: quantization) {
-            calibrated = balanced
-            statistics = try calibrate("calibrate again", channels: [])
+            (calibrated, statistics) = balanced
         }
         try fixHeadRanges(&quantization, calibrated, statistics, options)
         var result = try Quantizer.quantize(calibrated, statistics: statistics, options: quantization)
         var methods: [MethodOutcome] = []
-        if options.weights != .nearest || options.compensation {
-            methods.append(try fitWeights(of: &result.graph, towards: calibrated, calibration, options, progress))
-        }
-        if options.correctBiases {
-            methods.append(try correctBiases(of: &result.graph, towards: calibrated, calibration, options, progress))
+        if let calibration {
+            if options.weights != .nearest || options.compensation {
+                methods.append(try fitWeights(of: &result.graph, towards: calibrated, calibration, options, progress))
+            }
+            if options.correctBiases {
+                methods.append(
+                    try correctBiases(of: &result.graph, towards: calibrated, calibration, options, progress))
+            }
+        } else if options.correctBiases || options.weights != .nearest || options.compensation {
+            assumptions.append(
+                "no methods that look at samples of the quantised network (bias correction, weight fitting); "
+                    + "--calibration DIR beside --statistics allows them")
         }
         return Conversion(
-            bytes: [], graph: result.graph, report: result.report, floatGraph: calibrated, methods: methods)
+            bytes: [], graph: result.graph, report: result.report, floatGraph: calibrated, methods: methods,
+            assumptions: assumptions)
     }
 
     /// The nodes and values of the graph that `names` mean; nodes are called as in the source.
@@ -223,21 +262,6 @@ public enum Converter {
             detail: "\(layers) layers")
         progress("correct biases", count + heldOut, count + heldOut)
         return outcome
-    }
-
-    private static func calibrate(
-        _ graph: Graph, _ calibration: SampleFolder, _ options: ConversionOptions, _ values: Set<ValueID>,
-        _ channels: Set<ValueID>, _ stage: String, _ progress: (String, Int, Int) -> Void
-    ) throws -> CalibrationStatistics {
-        let plan = try Plan(graph, options: RunOptions(engine: options.engine, threads: options.threads))
-        var statistics = CalibrationStatistics()
-        for index in 0..<calibration.count {
-            progress(stage, index, calibration.count)
-            try statistics.collect(
-                plan, sample: calibration.tensors(index, for: graph), values: values, channels: channels)
-        }
-        progress(stage, calibration.count, calibration.count)
-        return statistics
     }
 
     /// The name of the metadata entry with a curve head's decode table.

@@ -144,11 +144,14 @@ extension Graph {
 }
 
 extension Model {
-    /// FNV-1a, 64 bits.
+    /// FNV-1a, 64 bits, as 16 hexadecimal digits.
     static func hash(_ bytes: some Sequence<UInt8>) -> String {
-        var state: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in bytes { state = (state ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        let digits = String(state, radix: 16)
+        let digits = String(fnv1a(bytes), radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// FNV-1a, 64 bits.
+    static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
+        bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }

@@ -80,6 +80,20 @@ public struct Recipe: Sendable, Hashable {
         }
     }
 
+    /// Defaults of the quantisation; nil where the recipe leaves them open. Every method that can be switched has its
+    /// key here and in RecipeFile.swift, and Convert.swift lets the command line overrule it.
+    public struct Quantization: Sendable, Hashable {
+        public var range: RangeMethod?
+        public var biasCorrection: Bool?
+        public var channelBalancing: Bool?
+
+        public init(range: RangeMethod? = nil, biasCorrection: Bool? = nil, channelBalancing: Bool? = nil) {
+            self.range = range
+            self.biasCorrection = biasCorrection
+            self.channelBalancing = channelBalancing
+        }
+    }
+
     public var name: String
     public var description: String
     /// File name patterns of the models it is for; `*` matches anything.
@@ -87,6 +101,7 @@ public struct Recipe: Sendable, Hashable {
     public var inputs: [Input]
     public var output: Output?
     public var calibration: Calibration
+    public var quantization: Quantization
     /// The curve head that the network was trained with; nil for a scalar output.
     public var head: Head?
 

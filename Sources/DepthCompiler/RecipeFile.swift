@@ -53,7 +53,7 @@ extension Recipe {
     }
 
     private init(_ mapping: YAMLMapping) throws(Diagnostic) {
-        try mapping.allow(["name", "description", "models", "inputs", "output", "calibration", "head"])
+        try mapping.allow(["name", "description", "models", "inputs", "output", "calibration", "quantization", "head"])
         name = try mapping.string("name")
         description = try mapping.string("description", or: "")
         models = try mapping.has("models") ? mapping.strings("models") : []
@@ -62,6 +62,11 @@ extension Recipe {
         output = try mapping.has("output") ? Output(mapping.mapping("output")) : nil
         calibration = Calibration(method: nil, samples: nil)
         if mapping.has("calibration") { calibration = try Calibration(mapping.mapping("calibration")) }
+        quantization = Quantization()
+        if mapping.has("quantization") { quantization = try Quantization(mapping.mapping("quantization")) }
+        guard calibration.method == nil || quantization.range == nil else {
+            throw mapping.error("quantization", "'range' and calibration's 'method' say the same; give one")
+        }
         head = try mapping.has("head") ? Head(mapping.mapping("head")) : nil
         let names = inputs.map(\.name)
         guard Set(names).count == names.count else { throw mapping.error("inputs", "two inputs have the same name") }
@@ -137,21 +142,34 @@ extension Recipe.Calibration {
     init(_ mapping: YAMLMapping) throws(Diagnostic) {
         try mapping.allow(["method", "samples", "percentile"])
         if mapping.has("method") {
-            switch try mapping.string("method") {
-            case "minmax": method = .minMax
-            case "mse": method = .meanSquaredError
-            case "percentile":
-                let percent = try mapping.has("percentile") ? mapping.numbers("percentile").first ?? 99.99 : 99.99
+            let name = try mapping.string("method")
+            guard let known = RangeMethod(name: name) else {
+                throw mapping.error("method", "calibration methods are \(RangeMethod.names)")
+            }
+            method = known
+            if name == "percentile", mapping.has("percentile") {
+                let percent = try mapping.numbers("percentile").first ?? 0
                 guard percent > 50, percent <= 100 else {
                     throw mapping.error("percentile", "percentile is in 50...100")
                 }
                 method = .percentile(percent)
-            default: throw mapping.error("method", "calibration methods are minmax, percentile and mse")
             }
         }
         if mapping.has("samples") {
             samples = try mapping.numbers("samples").first.flatMap { Int(exactly: $0) }
             guard let samples, samples > 0 else { throw mapping.error("samples", "samples is a number above 0") }
         }
+    }
+}
+
+extension Recipe.Quantization {
+    init(_ mapping: YAMLMapping) throws(Diagnostic) {
+        try mapping.allow(["range", "biasCorrection", "channelBalancing"])
+        if mapping.has("range") {
+            range = RangeMethod(name: try mapping.string("range"))
+            guard range != nil else { throw mapping.error("range", "range is \(RangeMethod.names)") }
+        }
+        biasCorrection = try mapping.flag("biasCorrection")
+        channelBalancing = try mapping.flag("channelBalancing")
     }
 }

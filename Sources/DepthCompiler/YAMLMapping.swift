@@ -83,6 +83,16 @@ struct YAMLMapping {
         return result
     }
 
+    /// true or false; nil when there is no such key.
+    func flag(_ key: String) throws(Diagnostic) -> Bool? {
+        guard has(key) else { return nil }
+        switch try string(key) {
+        case "true": return true
+        case "false": return false
+        case let text: throw error(key, "'\(key)' is true or false, not '\(text)'")
+        }
+    }
+
     func choice<T: RawRepresentable>(_ key: String, _ all: [T], or fallback: T? = nil) throws(Diagnostic) -> T
     where T.RawValue == String {
         if let fallback, !has(key) { return fallback }

@@ -10,11 +10,20 @@ import TensorCore
 /// (the balance that SmoothQuant strikes with its migration strength, arXiv 2211.10438, section 4).
 struct ChannelBalancing {
     let graph: Graph
-    let statistics: CalibrationStatistics
+    /// What is known of the graph's values; grows by the values that balancing makes.
+    private(set) var statistics: CalibrationStatistics
     let placements: [NodeID: NodePlacement]
 
-    /// The same function with balanced channels, nil when nothing is to gain.
-    func balanced() throws -> Graph? {
+    init(graph: Graph, statistics: CalibrationStatistics, placements: [NodeID: NodePlacement]) {
+        self.graph = graph
+        self.statistics = statistics
+        self.placements = placements
+    }
+
+    /// The same function with balanced channels and the statistics of its values, nil when nothing is to gain.
+    ///
+    /// Multiplying by powers of two moves the bins of a histogram and nothing else, so no second calibration is needed.
+    mutating func balanced() throws -> (graph: Graph, statistics: CalibrationStatistics)? {
         var result = graph
         var changed = false
         for node in graph.nodes {
@@ -31,7 +40,28 @@ struct ChannelBalancing {
                 changed = true
             }
         }
-        return changed ? result : nil
+        return changed ? (result, statistics) : nil
+    }
+
+    /// The values whose channels have to be known: those that may be multiplied, and those beside them in a
+    /// concatenation, of which only the extremes matter.
+    static func observed(_ graph: Graph, _ placements: [NodeID: NodePlacement])
+        -> (movable: Set<ValueID>, all: Set<ValueID>)
+    {
+        let balancing = ChannelBalancing(graph: graph, statistics: CalibrationStatistics(), placements: placements)
+        var movable = Set<ValueID>()
+        var all = Set<ValueID>()
+        for node in graph.nodes {
+            for value in node.outputs where balancing.isNativeFloat(value) {
+                if balancing.readers(of: value, in: graph) != nil { movable.insert(value) }
+            }
+            if balancing.joinedReaders(of: node, in: graph) != nil {
+                let operands = node.inputs.compactMap { $0 }
+                all.formUnion(operands)
+                movable.formUnion(operands.filter(balancing.isNativeFloat))
+            }
+        }
+        return (movable, all.union(movable))
     }
 
     private func isNativeFloat(_ value: ValueID) -> Bool {
@@ -68,18 +98,26 @@ struct ChannelBalancing {
 
     // MARK: A float value that convolutions read
 
-    private func balance(_ value: ValueID, in current: Graph) throws -> GraphPatch? {
+    /// The convolutions and products that read `value`, when they are the only ones that read its codes.
+    private func readers(of value: ValueID, in current: Graph) -> [Reader]? {
         let users = Set(current.users(of: value)).filter { placements[$0] == .integer }
         let readers = users.sorted().compactMap { reader($0, of: value, in: current) }
-        guard !readers.isEmpty, readers.count == users.count, let extrema = statistics.channels[value] else {
-            return nil
-        }
+        return readers.isEmpty || readers.count < users.count ? nil : readers
+    }
+
+    private mutating func balance(_ value: ValueID, in current: Graph) throws -> GraphPatch? {
+        guard let readers = readers(of: value, in: current), let extrema = statistics.channels[value],
+            let distributions = statistics.channelRanges[value],
+            distributions.count == current.type(of: value).shape[-1]
+        else { return nil }
         let factors = bestFactors(
             magnitudes: extrema.magnitudes, movable: extrema.magnitudes.map { _ in true },
             weights: readers.filter { !$0.isDepthwise }.compactMap { current.constant($0.weights) })
         guard let factors else { return nil }
         var patch = GraphPatch("balance channels", on: current)
         let scaled = try multiply(value, by: factors, in: current, &patch)
+        statistics.ranges[scaled] = .joining(Self.scaled(distributions, by: factors))
+        statistics.channels[scaled] = extrema.scaled(byPowersOfTwo: factors.map { Int($0.exponent) })
         for reader in readers {
             patch.setOperand(0, of: reader.node, to: scaled)
             divideWeights(of: reader, by: factors, in: current, &patch)
@@ -89,22 +127,31 @@ struct ChannelBalancing {
 
     // MARK: Float operands of an integer concatenation
 
-    private func balanceOperands(of node: Node, in current: Graph) throws -> GraphPatch? {
+    /// The convolutions and products behind a concatenation of channels on integers, some of them from float values,
+    /// when nothing else reads it.
+    private func joinedReaders(of node: Node, in current: Graph) -> [Reader]? {
+        guard case .concatenation(let axis, _) = node.op, placements[node.id] == .integer else { return nil }
         let joined = node.outputs[0]
         let shape = current.type(of: joined).shape
-        guard case .concatenation(let axis, _) = node.op, shape.rank >= 2, shape.normalizedAxis(axis) == shape.rank - 1,
-            !current.isOutput(joined)
+        guard shape.rank >= 2, shape.normalizedAxis(axis) == shape.rank - 1, !current.isOutput(joined),
+            node.inputs.contains(where: { $0.map(isNativeFloat) ?? false })
         else { return nil }
-        let users = current.users(of: joined)
-        let readers = Set(users).sorted().compactMap { reader($0, of: joined, in: current) }
-        guard !readers.isEmpty, readers.count == Set(users).count else { return nil }
+        let users = Set(current.users(of: joined))
+        let readers = users.sorted().compactMap { reader($0, of: joined, in: current) }
+        return readers.isEmpty || readers.count < users.count ? nil : readers
+    }
+
+    private mutating func balanceOperands(of node: Node, in current: Graph) throws -> GraphPatch? {
+        guard let readers = joinedReaders(of: node, in: current) else { return nil }
+        let joined = node.outputs[0]
         var magnitudes: [Float] = []
         var movable: [Bool] = []
         for case let input? in current[node.id].inputs {
             let channels = current.type(of: input).shape[-1]
             guard let extrema = statistics.channels[input], extrema.magnitudes.count == channels else { return nil }
             magnitudes += extrema.magnitudes
-            movable += [Bool](repeating: isNativeFloat(input), count: channels)
+            let canMove = isNativeFloat(input) && statistics.channelRanges[input]?.count == channels
+            movable += [Bool](repeating: canMove, count: channels)
         }
         guard movable.contains(true),
             let factors = bestFactors(
@@ -113,16 +160,35 @@ struct ChannelBalancing {
         else { return nil }
         var patch = GraphPatch("balance channels", on: current)
         var first = 0
+        var ranges: [RangeStatistics] = []
+        var extrema: [ChannelStatistics] = []
         for (index, input) in current[node.id].inputs.enumerated() {
-            guard let input else { continue }
-            let channels = current.type(of: input).shape[-1]
-            let part = Array(factors[first..<first + channels])
-            first += channels
-            guard part.contains(where: { $0 != 1 }) else { continue }
-            patch.setOperand(index, of: node.id, to: try multiply(input, by: part, in: current, &patch))
+            guard let input, let known = statistics.ranges[input], let channels = statistics.channels[input] else {
+                return nil
+            }
+            let part = Array(factors[first..<first + channels.minima.count])
+            first += part.count
+            guard part.contains(where: { $0 != 1 }), let distributions = statistics.channelRanges[input] else {
+                ranges.append(known)
+                extrema.append(channels)
+                continue
+            }
+            let scaled = try multiply(input, by: part, in: current, &patch)
+            let range = RangeStatistics.joining(Self.scaled(distributions, by: part))
+            ranges.append(range)
+            extrema.append(channels.scaled(byPowersOfTwo: part.map { Int($0.exponent) }))
+            statistics.ranges[scaled] = range
+            statistics.channels[scaled] = extrema.last
+            patch.setOperand(index, of: node.id, to: scaled)
         }
+        statistics.ranges[joined] = .joining(ranges)
+        statistics.channels[joined] = .joining(extrema)
         for reader in readers { divideWeights(of: reader, by: factors, in: current, &patch) }
         return patch
+    }
+
+    private static func scaled(_ channels: [RangeStatistics], by factors: [Float]) -> [RangeStatistics] {
+        zip(channels, factors).map { $0.scaled(byPowerOfTwo: Int($1.exponent)) }
     }
 
     // MARK: Factors

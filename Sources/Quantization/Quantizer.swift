@@ -54,31 +54,37 @@ public enum Quantizer {
         return result
     }
 
-    /// The values whose channels ``balanced(_:statistics:options:)`` looks at: those computed in float, and the operands
-    /// of concatenations.
-    public static func balanceableValues(_ graph: Graph, options: QuantizationOptions) -> Set<ValueID> {
-        guard options.balanceChannels, options.activationType != .int16 else { return [] }
-        let placements = placements(graph, options)
-        var result = Set<ValueID>()
-        for node in graph.nodes {
-            if case .float = placements[node.id] { result.formUnion(node.outputs) }
+    /// What calibration has to gather of `graph` for ``balanced(_:statistics:options:)`` and
+    /// ``quantize(_:statistics:options:)``.
+    public static func request(_ graph: Graph, options: QuantizationOptions) -> CalibrationRequest {
+        var values = observedValues(graph, options: options)
+        guard options.balanceChannels, options.activationType != .int16 else {
+            return CalibrationRequest(values: values, channels: [], histograms: options.range.needsHistogram)
         }
-        for node in graph.nodes {
-            guard case .concatenation = node.op, node.inputs.contains(where: { $0.map(result.contains) ?? false })
-            else { continue }
-            result.formUnion(node.inputs.compactMap { $0 })
-        }
-        return result
+        let balanced = ChannelBalancing.observed(graph, placements(graph, options))
+        values.formUnion(balanced.all)
+        return CalibrationRequest(
+            values: values, channels: balanced.all, channelDistributions: balanced.movable,
+            histograms: options.range.needsHistogram)
     }
 
-    /// The graph to calibrate a second time and quantise instead of `graph`: the same function with balanced channels.
-    /// Nil when nothing is to gain.
+    /// What a statistics file holds: all float values with their channels, so that ranges of every method and
+    /// activation type can be chosen later; distributions by channel for those that int8 can balance.
+    public static func completeRequest(_ graph: Graph) -> CalibrationRequest {
+        let options = QuantizationOptions()
+        return CalibrationRequest(
+            channelDistributions: ChannelBalancing.observed(graph, placements(graph, options)).movable)
+    }
+
+    /// The graph to quantise instead of `graph`: the same function with balanced channels, and the statistics of its
+    /// values. Nil when nothing is to gain.
     public static func balanced(
         _ graph: Graph, statistics: CalibrationStatistics, options: QuantizationOptions
-    ) throws -> Graph? {
+    ) throws -> (graph: Graph, statistics: CalibrationStatistics)? {
         guard options.balanceChannels, options.activationType != .int16 else { return nil }
-        let placements = placements(graph, options)
-        return try ChannelBalancing(graph: graph, statistics: statistics, placements: placements).balanced()
+        var balancing = ChannelBalancing(
+            graph: graph, statistics: statistics, placements: placements(graph, options))
+        return try balancing.balanced()
     }
 
     /// Quantises `graph`. Every value computed on integers gets parameters by its producer's contract: calibrated,

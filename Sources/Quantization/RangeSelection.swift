@@ -4,10 +4,36 @@ import TensorCore
 public enum RangeMethod: Sendable, Hashable {
     /// The extremes seen.
     case minMax
+    /// The mean over the samples of the extremes of each. (Moving averages weigh samples by their order; this one does
+    /// not, so shards merge.)
+    case averageMinMax
     /// The narrowest range that leaves out at most `(100 - percent) / 2` percent of the elements at either end.
     case percentile(Double)
+    /// The range whose quantised distribution is nearest to the real one by Kullback-Leibler divergence.
+    case entropy
     /// The range with the least mean squared error of quantisation, among shrunk versions of the min-max range.
     case meanSquaredError
+
+    /// The method that `--range` and recipes call `name`: minmax, average, entropy, mse, percentile (99.99) or a
+    /// percentage above 50.
+    public init?(name: String) {
+        switch name {
+        case "minmax": self = .minMax
+        case "average": self = .averageMinMax
+        case "entropy": self = .entropy
+        case "mse": self = .meanSquaredError
+        case "percentile": self = .percentile(99.99)
+        default:
+            guard let percent = Double(name), percent > 50, percent <= 100 else { return nil }
+            self = .percentile(percent)
+        }
+    }
+
+    /// The names that ``init(name:)`` knows, for messages.
+    public static let names = "minmax, average, entropy, mse, percentile or a percentage above 50"
+
+    /// True when extremes are not enough.
+    public var needsHistogram: Bool { self != .minMax && self != .averageMinMax }
 }
 
 extension RangeStatistics {
@@ -17,6 +43,13 @@ extension RangeStatistics {
         let whole = min(minimum, 0)...max(maximum, 0)
         switch method {
         case .minMax: return whole
+        case .averageMinMax:
+            let low = Float(minimumSum.value / Double(sampleCount))
+            let high = Float(maximumSum.value / Double(sampleCount))
+            return (min(low, 0)...max(high, 0)).clamped(to: whole)
+        case .entropy:
+            guard let found = entropyRange(levels: levels) else { return whole }
+            return (Float(found.lowerBound)...Float(found.upperBound)).clamped(to: whole)
         case .percentile(let percent): return percentileRange(percent).clamped(to: whole)
         case .meanSquaredError: return leastErrorRange(within: whole, levels: levels)
         }
@@ -30,7 +63,7 @@ extension RangeStatistics {
                 seen += Double(bins[bin])
                 if seen > tail { return bin }
             }
-            return Self.binCount
+            return 2 * binsPerSide
         }
         let low = edge(cut(bins.indices))
         let high = edge(cut(bins.indices.reversed()) + 1)

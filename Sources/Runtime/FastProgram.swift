@@ -136,12 +136,14 @@ final class FastProgram {
     }
 
     /// Runs on inputs that were checked against the graph's types. `timed` sees every node and its duration.
-    func run(_ inputs: [Tensor], observe: ValueObserver?, timed: ((Node, Duration, Bool) -> Void)? = nil) throws
-        -> [Tensor]
-    {
+    /// `observe` sees the values among `observing` (nil: all).
+    func run(
+        _ inputs: [Tensor], observing: Set<ValueID>?, observe: ValueObserver?,
+        timed: ((Node, Duration, Bool) -> Void)? = nil
+    ) throws -> [Tensor] {
         for (port, tensor) in zip(graph.inputs, inputs) {
             try store(tensor, as: port.value)
-            try observe?(port.value, tensor)
+            if observing?.contains(port.value) ?? true { try observe?(port.value, tensor) }
         }
         let clock = ContinuousClock()
         for (node, next) in zip(nodes, work) {
@@ -159,7 +161,9 @@ final class FastProgram {
             }
             if let start { timed?(node, clock.now - start, isFast) }
             if let observe {
-                for output in node.outputs { try observe(output, tensor(output)) }
+                for output in node.outputs where observing?.contains(output) ?? true {
+                    try observe(output, tensor(output))
+                }
             }
         }
         return try graph.outputs.map { try tensor($0.value) }

@@ -56,20 +56,23 @@ public final class Plan: @unchecked Sendable {
 
     /// Runs the graph on one tensor for every input, in the order of `graph.inputs`, and returns one for every output.
     ///
+    /// - Parameter observing: the values that `observe` sees; nil: all.
     /// - Throws: `Diagnostic` (.badData) when an input has another type than the graph's, or whatever a kernel throws.
-    public func run(_ inputs: [Tensor], observe: ValueObserver? = nil) throws -> [Tensor] {
-        try run(inputs, observe: observe, timed: nil)
+    public func run(
+        _ inputs: [Tensor], observing: Set<ValueID>? = nil, observe: ValueObserver? = nil
+    ) throws -> [Tensor] {
+        try run(inputs, observing: observing, observe: observe, timed: nil)
     }
 
     /// Runs the graph and tells for every node how long it took and whether a fast kernel did it.
     public func profile(
         _ inputs: [Tensor], _ timed: @escaping (_ node: Node, _ duration: Duration, _ isFast: Bool) -> Void
     ) throws -> [Tensor] {
-        try run(inputs, observe: nil, timed: timed)
+        try run(inputs, observing: nil, observe: nil, timed: timed)
     }
 
     private func run(
-        _ inputs: [Tensor], observe: ValueObserver?, timed: ((Node, Duration, Bool) -> Void)?
+        _ inputs: [Tensor], observing: Set<ValueID>?, observe: ValueObserver?, timed: ((Node, Duration, Bool) -> Void)?
     ) throws -> [Tensor] {
         guard inputs.count == graph.inputs.count else {
             throw Diagnostic(.badData, at: graph.name, "\(inputs.count) inputs given, \(graph.inputs.count) needed")
@@ -84,18 +87,20 @@ public final class Plan: @unchecked Sendable {
             typed.append(tensor.retyped(type))
         }
         if let program {
-            return try lock.withLock { try program.run(typed, observe: observe, timed: timed) }
+            return try lock.withLock {
+                try program.run(typed, observing: observing, observe: observe, timed: timed)
+            }
         }
-        return try runReference(typed, observe: observe, timed: timed)
+        return try runReference(typed, observing: observing, observe: observe, timed: timed)
     }
 
     private func runReference(
-        _ inputs: [Tensor], observe: ValueObserver?, timed: ((Node, Duration, Bool) -> Void)?
+        _ inputs: [Tensor], observing: Set<ValueID>?, observe: ValueObserver?, timed: ((Node, Duration, Bool) -> Void)?
     ) throws -> [Tensor] {
         var values: [ValueID: Tensor] = [:]
         for (port, tensor) in zip(graph.inputs, inputs) {
             values[port.value] = tensor
-            try observe?(port.value, tensor)
+            if observing?.contains(port.value) ?? true { try observe?(port.value, tensor) }
         }
         let clock = ContinuousClock()
         var remaining: [ValueID: Int] = [:]
@@ -114,7 +119,7 @@ public final class Plan: @unchecked Sendable {
             timed?(node, clock.now - start, false)
             for (output, tensor) in zip(node.outputs, results) {
                 values[output] = tensor
-                try observe?(output, tensor)
+                if observing?.contains(output) ?? true { try observe?(output, tensor) }
             }
             for case let input? in node.inputs {
                 remaining[input, default: 0] -= 1

@@ -39,17 +39,33 @@ struct Convert: ParsableCommand {
     @Option(help: ArgumentHelp("Folder of calibration samples.", valueName: "DIR"))
     var calibration: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Statistics from depthc calibrate, in place of a pass over samples; with --calibration too, methods that "
+                + "need samples of the quantised network run on those.", valueName: "STATS"))
+    var statistics: String?
+
     @Option(help: "The most calibration samples that are read.")
     var samples: Int?
 
-    @Option(help: "How ranges are chosen: minmax, mse, or percentile such as 99.99 (default: the recipe's, else mse).")
+    @Option(
+        help:
+            "How ranges are chosen: minmax, average, entropy, mse, or a percentile such as 99.99 (default: the recipe's, else mse)."
+    )
     var range: String?
 
     @Option(help: ArgumentHelp("A node or value that stays in float.", valueName: "NAME"))
     var keepFloat: [String] = []
 
-    @Flag(inversion: .prefixedNo, help: "Takes shifts of channel means back into the biases (int8).")
-    var biasCorrection = true
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Takes shifts of channel means back into the biases (default: the recipe's, else yes).")
+    var biasCorrection: Bool?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Evens out channels before they are quantised, by powers of two (default: the recipe's, else yes).")
+    var channelBalancing: Bool?
 
     @Option(help: "How weights are rounded: nearest, gptq or adaround.")
     var weights: WeightMethod = .nearest
@@ -112,7 +128,9 @@ struct Convert: ParsableCommand {
         options.threads = engine.threads
         options.engine = engine.engine
         options.pinned = Set(keepFloat)
-        options.correctBiases = biasCorrection
+        options.correctBiases = biasCorrection ?? known?.quantization.biasCorrection ?? true
+        options.balanceChannels = channelBalancing ?? known?.quantization.channelBalancing ?? true
+        options.statistics = try statistics.map { try StatisticsFile.load($0) }
         options.weights = weights.rounding
         options.compensation = compensation
         options.recipe = known
@@ -124,6 +142,7 @@ struct Convert: ParsableCommand {
         if report.report != nil, !quantises { throw ReportBuilder.needsQuantization }
         if quantises {
             if range == nil { note("assumed: ranges by \(name(of: options.range))") }
+            if let file = options.statistics { note("assumed: statistics of \(file.sampleCount) samples") }
             if let folder { note("assumed: \(folder.count) calibration samples of \(folder.path)") }
         } else if folder != nil {
             note("warning: calibration samples are not used with this source and --precision \(precision.rawValue)")
@@ -207,22 +226,16 @@ struct Convert: ParsableCommand {
     }
 
     private func chosenRange(_ known: Recipe?) throws -> RangeMethod {
-        switch range {
-        case nil: return known?.calibration.method ?? .meanSquaredError
-        case "minmax": return .minMax
-        case "mse": return .meanSquaredError
-        case "percentile": return .percentile(99.99)
-        case let text?:
-            guard let percent = Double(text), percent > 50, percent <= 100 else {
-                throw ValidationError("--range is minmax, mse, percentile or a percentage above 50")
-            }
-            return .percentile(percent)
-        }
+        guard let range else { return known?.quantization.range ?? known?.calibration.method ?? .meanSquaredError }
+        guard let method = RangeMethod(name: range) else { throw ValidationError("--range is \(RangeMethod.names)") }
+        return method
     }
 
     private func name(of method: RangeMethod) -> String {
         switch method {
         case .minMax: "the extremes seen (--range minmax)"
+        case .averageMinMax: "the mean of the samples' extremes (--range average)"
+        case .entropy: "least divergence (--range entropy)"
         case .percentile(let percent): "percentile \(percent) (--range \(percent))"
         case .meanSquaredError: "least mean squared error (--range mse)"
         }

@@ -20,7 +20,8 @@ struct Depthc: ParsableCommand {
             """,
         version: Converter.version,
         subcommands: [
-            Inspect.self, Convert.self, Run.self, Golden.self, Validate.self, Compare.self, Evaluate.self, Bench.self,
+            Inspect.self, Convert.self, Calibrate.self, Merge.self, Run.self, Golden.self, Validate.self, Compare.self,
+            Evaluate.self, Bench.self,
         ])
 
     static func main() {

@@ -12,7 +12,7 @@ private let allowed: [(target: String, imports: Set<String>)] = [
     ("TFLiteCodec", ["TensorCore", "Operators", "GraphIR", "CTFLite"]),
     ("Runtime", ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "CKernels"]),
     ("Passes", ["TensorCore", "Operators", "ReferenceKernels", "GraphIR"]),
-    ("Quantization", ["TensorCore", "Operators", "GraphIR", "Runtime", "Passes", "CLAPACK"]),
+    ("Quantization", ["TensorCore", "Operators", "GraphIR", "Runtime", "Passes", "CKernels", "CLAPACK"]),
     ("CurveHead", ["TensorCore", "Operators", "GraphIR"]),
     ("Evaluation", ["TensorCore", "ImageIO", "Operators", "GraphIR", "Runtime", "Foundation"]),
     (

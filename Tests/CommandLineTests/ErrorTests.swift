@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 @Suite struct ErrorTests {
-    static let commands = ["inspect", "convert", "run", "golden", "validate", "compare", "evaluate", "bench"]
+    static let commands = ["inspect", "convert", "run", "golden", "validate", "compare", "evaluate", "bench", "calibrate", "merge"]
 
     @Test(arguments: commands)
     func helpTeachesWithExamples(_ command: String) throws {

@@ -27,6 +27,7 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
               - {name: b, kind: tensor}
             output: {name: d, kind: inverse-depth, scale: 2.5}
             calibration: {method: percentile, percentile: 99.9, samples: 4}
+            quantization: {biasCorrection: false, channelBalancing: true}
             """, path: "r.yaml")
         let preprocessing = ImagePreprocessing(
             color: .grey, width: 3, height: 2, filter: .box, fit: .crop, mean: [127.5], scale: [0.5])
@@ -34,6 +35,28 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
         #expect(recipe.inputs[1] == .init(name: "b", kind: .tensor, preprocessing: nil))
         #expect(recipe.output == .init(name: "d", kind: .inverseDepth, unit: "relative", scale: 2.5))
         #expect(recipe.calibration == .init(method: .percentile(99.9), samples: 4))
+        #expect(recipe.quantization == .init(range: nil, biasCorrection: false, channelBalancing: true))
         #expect(recipe.pictures == .pair && recipe.head == nil)
+    }
+
+    @Test(arguments: [
+        ("minmax", RangeMethod.minMax), ("average", .averageMinMax), ("entropy", .entropy), ("mse", .meanSquaredError),
+        ("percentile", .percentile(99.99)), ("99.5", .percentile(99.5)),
+    ])
+    func rangesAreNamed(_ name: String, _ method: RangeMethod) throws {
+        let inputs = "name: r\ninputs: []\n"
+        #expect(try Recipe.parse("\(inputs)calibration: {method: \(name)}\n", path: "r").calibration.method == method)
+        #expect(try Recipe.parse("\(inputs)quantization: {range: \(name)}\n", path: "r").quantization.range == method)
+        #expect(throws: Diagnostic.self) {
+            try Recipe.parse(
+                "\(inputs)calibration: {method: \(name)}\nquantization: {range: \(name)}\n", path: "r")
+        }
+    }
+
+    @Test(arguments: ["range: wide", "range: 49", "biasCorrection: maybe", "surprise: true"])
+    func quantizationIsReadStrictly(_ entry: String) {
+        #expect(throws: Diagnostic.self) {
+            try Recipe.parse("name: r\ninputs: []\nquantization: {\(entry)}\n", path: "r")
+        }
     }
 }

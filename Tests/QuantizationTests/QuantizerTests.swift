@@ -41,15 +41,35 @@ private func unbalanced() throws -> Graph {
     return graph
 }
 
+/// A float value of uneven channels joined with one on integers, read by a convolution.
+private func unbalancedConcatenation() throws -> Graph {
+    var numbers = Numbers(state: 2)
+    var graph = Graph(name: "joined")
+    let input = graph.addInput("input", TensorType(.float32, [1, 8, 8, 3]))
+    let first = try convolution(&graph, input, "first", outputs: 4, activation: .relu, &numbers)
+    let sine = try graph.addNode(.unary(.sin), [first], names: ["sine"], location: "sine")[0]
+    let factors = graph.addConstant(Tensor([0.01, 1, 7, 50] as [Float], shape: [4]), name: "factors")
+    let scaled = try graph.addNode(.binary(Binary(.mul)), [sine, factors], names: ["scaled"], location: "scaled")[0]
+    let second = try convolution(&graph, input, "second", outputs: 2, &numbers)
+    let joined = try graph.addNode(
+        .concatenation(axis: 3, activation: .none), [scaled, second], names: ["joined"], location: "joined")[0]
+    graph.addOutput(try convolution(&graph, joined, "third", outputs: 2, &numbers))
+    return graph
+}
+
 private func samples(_ graph: Graph, _ count: Int, seed: UInt64 = 9) -> [[Tensor]] {
     var numbers = Numbers(state: seed)
     return (0..<count).map { _ in graph.inputs.map { numbers.tensor(graph.type(of: $0.value).shape) } }
 }
 
-private func statistics(_ graph: Graph, _ samples: [[Tensor]]) throws -> CalibrationStatistics {
+private func statistics(
+    _ graph: Graph, _ samples: [[Tensor]], _ request: CalibrationRequest? = nil
+) throws -> CalibrationStatistics {
     let plan = try Plan(graph, options: RunOptions(engine: .reference))
     var result = CalibrationStatistics()
-    for sample in samples { try result.collect(plan, sample: sample) }
+    for sample in samples {
+        try result.collect(plan, sample: sample, request: request ?? Quantizer.completeRequest(graph))
+    }
     return result
 }
 
@@ -68,14 +88,37 @@ private func meanSquare(_ a: [Float], _ b: [Float]) -> Double {
         let data = samples(graph, 4)
         let options = QuantizationOptions(range: .minMax)
         let learnt = try statistics(graph, data)
-        let balanced = try #require(try Quantizer.balanced(graph, statistics: learnt, options: options))
+        let (balanced, scaled) = try #require(try Quantizer.balanced(graph, statistics: learnt, options: options))
         let wanted = try outputs(graph, data)
         // Powers of two: the same products, and sums in the same order.
         #expect(try outputs(balanced, data) == wanted)
         let plain = try Quantizer.quantize(graph, statistics: learnt, options: options)
-        let better = try Quantizer.quantize(balanced, statistics: statistics(balanced, data), options: options)
+        let better = try Quantizer.quantize(balanced, statistics: scaled, options: options)
         #expect(
             try meanSquare(outputs(better.graph, data), wanted) < meanSquare(outputs(plain.graph, data), wanted))
+    }
+
+    /// Against a second calibration, of the balanced graph, at the resolution that channels are kept in.
+    @Test(arguments: [false, true])
+    func balancedStatisticsAreThoseOfTheBalancedGraph(joined: Bool) throws {
+        let graph = try joined ? unbalancedConcatenation() : unbalanced()
+        let data = samples(graph, 4)
+        let options = QuantizationOptions(range: .meanSquaredError)
+        let learnt = try statistics(graph, data, Quantizer.request(graph, options: options))
+        let (balanced, scaled) = try #require(try Quantizer.balanced(graph, statistics: learnt, options: options))
+        let again = try statistics(balanced, data, Quantizer.request(balanced, options: options))
+        let observed = Quantizer.observedValues(balanced, options: options).filter { balanced.constant($0) == nil }
+        var changed = 0
+        for value in observed {
+            let mine = try #require(scaled.ranges[value], "\(balanced[value].name)")
+            var theirs = try #require(again.ranges[value])
+            theirs.merge(RangeStatistics(binsPerSide: mine.binsPerSide))
+            #expect(mine.minimum == theirs.minimum && mine.maximum == theirs.maximum)
+            #expect(mine.count == theirs.count && mine.sampleCount == theirs.sampleCount)
+            #expect(mine.exponent == theirs.exponent && mine.bins == theirs.bins, "\(balanced[value].name)")
+            if mine != learnt.ranges[value] { changed += 1 }
+        }
+        #expect(changed > 0)
     }
 
     @Test func convolutionsComputeOnCodesAndTheRestSaysWhyNot() throws {

@@ -245,6 +245,27 @@ void ck_softmax_codes(
     int64_t depth, int64_t row_begin, int64_t row_end);
 
 void ck_softmax_f32(float beta, const float *in, float *out, int64_t depth, int64_t row_begin, int64_t row_end);
+
+// -------------------------------------------------------------------------------------------------- statistics
+
+/// The extremes of the finite elements and their number; infinities the wrong way round when there are none. A zero is
+/// positive.
+typedef struct {
+    float low, high;
+    int64_t finite;
+} ck_extrema;
+ck_extrema ck_extrema_f32(const float *x, int64_t n);
+/// Adds 1 to `bins[floor(x / 2^exponent) + half]` for every finite element; all of them are in [0, 2 * half).
+void ck_histogram_f32(
+    const float *x, int64_t n, int32_t all_finite, int32_t exponent, int32_t half, uint64_t *bins);
+/// Updates the extremes and sums (in the order of rows) of the finite elements of every channel of [rows][channels].
+void ck_channel_statistics_f32(
+    const float *x, int64_t rows, int64_t channels, float *low, float *high, double *sum);
+/// Adds 1 to `bins[c][floor(x * inverse[c]) + half]` for every finite element of [rows][channels]; bins are
+/// [channels][2 * half], `inverse` powers of two.
+void ck_channel_histograms_f32(
+    const float *x, int64_t rows, int64_t channels, const double *inverse, int32_t half, uint64_t *bins);
+
 #ifdef __cplusplus
 }
 #endif
