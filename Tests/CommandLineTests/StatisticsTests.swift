@@ -36,7 +36,9 @@ import Testing
                 try Self.succeed(["merge", "-o", merged] + files.reversed())
                 #expect(try Self.bytes(merged) == Self.bytes(whole))
                 let out = "\(folder)/\(shards).tflite"
-                try Self.succeed(["convert", Self.model, "-o", out, "--precision", "int8", "--statistics", merged])
+                try Self.succeed(
+                    ["convert", Self.model, "-o", out, "--precision", "int8", "--statistics", merged]
+                        + ["--recipe", "stereo_direct"])
                 conversions.append(try Self.bytes(out))
             }
             let direct = "\(folder)/direct.tflite"

@@ -115,7 +115,8 @@ private func meanSquare(_ a: [Float], _ b: [Float]) -> Double {
             theirs.merge(RangeStatistics(binsPerSide: mine.binsPerSide))
             #expect(mine.minimum == theirs.minimum && mine.maximum == theirs.maximum)
             #expect(mine.count == theirs.count && mine.sampleCount == theirs.sampleCount)
-            #expect(mine.exponent == theirs.exponent && mine.bins == theirs.bins, "\(balanced[value].name)")
+            let areSame = mine.exponent == theirs.exponent && mine.bins == theirs.bins
+            #expect(areSame, "\(balanced[value].name)")
             if mine != learnt.ranges[value] { changed += 1 }
         }
         #expect(changed > 0)

@@ -19,16 +19,33 @@ private func statistics(of values: [Float]) -> RangeStatistics {
 }
 
 @Suite struct RangeStatisticsTests {
+    /// 15 samples in 1 to 8 shards, merged backwards.
     @Test(arguments: [1, 2, 3, 5, 8])
     func shardsMergeToTheSameStatistic(shards: Int) {
-        let values = samples(4000, seed: 7)
-        let whole = statistics(of: values)
-        var merged = RangeStatistics()
-        let size = (values.count + shards - 1) / shards
-        for start in stride(from: 0, to: values.count, by: size).reversed() {
-            merged.merge(statistics(of: Array(values[start..<min(start + size, values.count)])))
+        let tensors = (0..<15).map { index in
+            let values = samples(300, seed: UInt64(index)).map { $0 * Float(1 << (index % 6)) }
+            return Tensor(values, shape: [100, 3])
         }
-        #expect(merged == whole)
+        var whole = RangeStatistics()
+        var channels = ChannelStatistics()
+        for tensor in tensors {
+            whole.add(tensor)
+            channels.add(tensor)
+        }
+        var merged = RangeStatistics()
+        var mergedChannels = ChannelStatistics()
+        for shard in (0..<shards).reversed() {
+            var part = RangeStatistics()
+            var partChannels = ChannelStatistics()
+            for index in stride(from: shard, to: tensors.count, by: shards) {
+                part.add(tensors[index])
+                partChannels.add(tensors[index])
+            }
+            merged.merge(part)
+            mergedChannels.merge(partChannels)
+        }
+        let isSame = merged == whole && mergedChannels == channels
+        #expect(isSame)
     }
 
     @Test func leavesOutWhatIsNotFinite() {
