@@ -18,6 +18,8 @@ SAMPLES, ELEMENTS = 4, 1500
 # Elements are whole multiples of this, so that the file can hold them as integers.
 UNIT = 2.0 ** -12
 SIDE = 2048
+# Divergences closer than this are equal: the narrower range wins.
+TIE = 1e-12
 
 
 def distributions(random):
@@ -60,7 +62,9 @@ def least_divergence(x, levels):
         occupied = np.bincount(group, clipped > 0, levels)
         totals = np.bincount(group, inner, levels)
         quantised = np.where(clipped > 0, (totals / np.maximum(occupied, 1))[group], 0)
-        best = min(best, (entropy(clipped, quantised), reach))
+        divergence = entropy(clipped, quantised)
+        if divergence < best[0] - TIE:
+            best = divergence, reach
     return best[1], width
 
 

@@ -5,6 +5,9 @@
 #endif
 
 extension RangeStatistics {
+    /// Divergences closer than this differ by rounding only.
+    private static let equalDivergences = 1e-12
+
     /// The range that loses the least information: among ranges symmetric about 0, each a whole number of bins, the one
     /// whose clipped distribution P and quantised distribution Q have the least Kullback-Leibler divergence.
     ///
@@ -12,6 +15,8 @@ extension RangeStatistics {
     /// the group that P occupies. This is what TensorRT (Migacz, "8-bit inference with TensorRT", GTC 2017) and ONNX
     /// Runtime's `compute_entropy` do, with as many groups as there are codes and without smoothing: a range where Q
     /// misses a bin of P is out of the question. Elements on one side of 0 only get all codes on that side.
+    ///
+    /// Of ranges whose divergences are equal the narrowest is taken.
     func entropyRange(levels: Int) -> ClosedRange<Double>? {
         guard !bins.isEmpty else { return nil }
         let isOneSided = minimum >= 0 || maximum < 0
@@ -32,7 +37,7 @@ extension RangeStatistics {
             let candidate = Clipped(
                 range: range, ordered: ordered, sums: sums, occupied: occupied, logarithms: logarithms)
             let divergence = candidate.divergence(groups: levels)
-            if divergence < least {
+            if divergence < least - Self.equalDivergences {
                 least = divergence
                 best = reach
             }

@@ -25,6 +25,16 @@ final class TensorStorage: @unchecked Sendable {
         bytes.initializeMemory(as: UInt8.self, repeating: 0)
     }
 
+    /// Memory with a copy of `source`.
+    init(copying source: UnsafeRawBufferPointer) {
+        bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: max(source.count, 1), alignment: 64)
+        if source.isEmpty {
+            bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        } else {
+            bytes.copyMemory(from: source)
+        }
+    }
+
     deinit { bytes.deallocate() }
 }
 
@@ -44,10 +54,8 @@ public struct Tensor: Sendable {
         guard let count = type.shape.checkedElementCount(), count * type.elementType.byteCount == bytes.count else {
             return nil
         }
-        self.init(zeros: type)
-        if let source = bytes.baseAddress, bytes.count > 0 {
-            storage.bytes.baseAddress?.copyMemory(from: source, byteCount: bytes.count)
-        }
+        self.type = type
+        storage = TensorStorage(copying: bytes)
     }
 
     /// A tensor of `values` in row-major order. Precondition: as many values as the shape has elements.

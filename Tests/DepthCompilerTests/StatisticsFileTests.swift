@@ -1,4 +1,5 @@
 import DepthCompiler
+import Operators
 import Testing
 
 /// Statistics of a small network: damaged bytes are read or refused, and what is read is consistent.
