@@ -45,7 +45,7 @@ public struct CalibrationStatistics: Sendable, Hashable {
         let collector = Collector(self, request)
         self = CalibrationStatistics()
         defer { self = collector.statistics }
-        _ = try plan.run(sample, observing: request.values) { collector.add($0, $1) }
+        _ = try plan.run(sample, observing: request.values, readingInPlace: { collector.add($0, $1) })
         collector.statistics.sampleCount += 1
     }
 

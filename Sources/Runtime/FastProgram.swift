@@ -126,6 +126,13 @@ final class FastProgram {
         return tensor
     }
 
+    /// A value where it is, until the next node runs.
+    private func borrowed(_ value: ValueID) throws -> Tensor {
+        let type = graph.type(of: value)
+        guard let offset = placement.offsets[value] else { return try tensor(value) }
+        return Tensor(type, borrowing: UnsafeMutableRawBufferPointer(start: memory + offset, count: type.byteCount))
+    }
+
     private func store(_ tensor: Tensor, as value: ValueID) throws {
         guard let offset = placement.offsets[value] else {
             throw Diagnostic(.internalError, at: graph[value].name, "the value has no memory")
@@ -136,14 +143,12 @@ final class FastProgram {
     }
 
     /// Runs on inputs that were checked against the graph's types. `timed` sees every node and its duration.
-    /// `observe` sees the values among `observing` (nil: all).
     func run(
-        _ inputs: [Tensor], observing: Set<ValueID>?, observe: ValueObserver?,
-        timed: ((Node, Duration, Bool) -> Void)? = nil
+        _ inputs: [Tensor], _ observation: Observation?, timed: ((Node, Duration, Bool) -> Void)? = nil
     ) throws -> [Tensor] {
         for (port, tensor) in zip(graph.inputs, inputs) {
             try store(tensor, as: port.value)
-            if observing?.contains(port.value) ?? true { try observe?(port.value, tensor) }
+            try observation?.see(port.value, tensor)
         }
         let clock = ContinuousClock()
         for (node, next) in zip(nodes, work) {
@@ -154,16 +159,15 @@ final class FastProgram {
             case .steps(let steps):
                 for step in steps { try run(step, of: node) }
             case .fused(let fused, let observed):
-                for step in observe == nil ? fused : observed { try run(step, of: node) }
+                for step in observation == nil ? fused : observed { try run(step, of: node) }
             case .reference:
                 isFast = false
                 try runReference(node)
             }
             if let start { timed?(node, clock.now - start, isFast) }
-            if let observe {
-                for output in node.outputs where observing?.contains(output) ?? true {
-                    try observe(output, tensor(output))
-                }
+            guard let observation else { continue }
+            for output in node.outputs where observation.wants(output) {
+                try observation.observe(output, observation.borrows ? borrowed(output) : tensor(output))
             }
         }
         return try graph.outputs.map { try tensor($0.value) }

@@ -33,6 +33,19 @@ public struct RunOptions: Sendable {
 /// Sees values while a graph runs: called once for every computed value, in execution order.
 public typealias ValueObserver = (ValueID, Tensor) throws -> Void
 
+/// Who sees which values of a run.
+struct Observation {
+    /// nil: all.
+    var values: Set<ValueID>?
+    /// True: tensors are read where they are.
+    var borrows: Bool
+    var observe: ValueObserver
+
+    func wants(_ value: ValueID) -> Bool { values?.contains(value) ?? true }
+
+    func see(_ value: ValueID, _ tensor: Tensor) throws { if wants(value) { try observe(value, tensor) } }
+}
+
 /// A graph made ready to run any number of times.
 public final class Plan: @unchecked Sendable {
     public let graph: Graph
@@ -61,18 +74,26 @@ public final class Plan: @unchecked Sendable {
     public func run(
         _ inputs: [Tensor], observing: Set<ValueID>? = nil, observe: ValueObserver? = nil
     ) throws -> [Tensor] {
-        try run(inputs, observing: observing, observe: observe, timed: nil)
+        try run(inputs, observe.map { Observation(values: observing, borrows: false, observe: $0) }, timed: nil)
+    }
+
+    /// Runs the graph and lets `observe` read the values among `observing` (nil: all) where they are: the tensors it
+    /// gets must not be kept or changed.
+    package func run(
+        _ inputs: [Tensor], observing: Set<ValueID>?, readingInPlace observe: @escaping ValueObserver
+    ) throws -> [Tensor] {
+        try run(inputs, Observation(values: observing, borrows: true, observe: observe), timed: nil)
     }
 
     /// Runs the graph and tells for every node how long it took and whether a fast kernel did it.
     public func profile(
         _ inputs: [Tensor], _ timed: @escaping (_ node: Node, _ duration: Duration, _ isFast: Bool) -> Void
     ) throws -> [Tensor] {
-        try run(inputs, observing: nil, observe: nil, timed: timed)
+        try run(inputs, nil, timed: timed)
     }
 
     private func run(
-        _ inputs: [Tensor], observing: Set<ValueID>?, observe: ValueObserver?, timed: ((Node, Duration, Bool) -> Void)?
+        _ inputs: [Tensor], _ observation: Observation?, timed: ((Node, Duration, Bool) -> Void)?
     ) throws -> [Tensor] {
         guard inputs.count == graph.inputs.count else {
             throw Diagnostic(.badData, at: graph.name, "\(inputs.count) inputs given, \(graph.inputs.count) needed")
@@ -87,20 +108,18 @@ public final class Plan: @unchecked Sendable {
             typed.append(tensor.retyped(type))
         }
         if let program {
-            return try lock.withLock {
-                try program.run(typed, observing: observing, observe: observe, timed: timed)
-            }
+            return try lock.withLock { try program.run(typed, observation, timed: timed) }
         }
-        return try runReference(typed, observing: observing, observe: observe, timed: timed)
+        return try runReference(typed, observation, timed: timed)
     }
 
     private func runReference(
-        _ inputs: [Tensor], observing: Set<ValueID>?, observe: ValueObserver?, timed: ((Node, Duration, Bool) -> Void)?
+        _ inputs: [Tensor], _ observation: Observation?, timed: ((Node, Duration, Bool) -> Void)?
     ) throws -> [Tensor] {
         var values: [ValueID: Tensor] = [:]
         for (port, tensor) in zip(graph.inputs, inputs) {
             values[port.value] = tensor
-            if observing?.contains(port.value) ?? true { try observe?(port.value, tensor) }
+            try observation?.see(port.value, tensor)
         }
         let clock = ContinuousClock()
         var remaining: [ValueID: Int] = [:]
@@ -119,7 +138,7 @@ public final class Plan: @unchecked Sendable {
             timed?(node, clock.now - start, false)
             for (output, tensor) in zip(node.outputs, results) {
                 values[output] = tensor
-                if observing?.contains(output) ?? true { try observe?(output, tensor) }
+                try observation?.see(output, tensor)
             }
             for case let input? in node.inputs {
                 remaining[input, default: 0] -= 1

@@ -18,6 +18,7 @@ extension Bool: TensorElement { public static var elementType: ElementType { .bo
 /// Memory of a tensor, 64-byte aligned, freed with its last owner. Written only before it is shared.
 final class TensorStorage: @unchecked Sendable {
     let bytes: UnsafeMutableRawBufferPointer
+    private var isBorrowed = false
 
     /// Zeroed memory.
     init(byteCount: Int) {
@@ -35,7 +36,13 @@ final class TensorStorage: @unchecked Sendable {
         }
     }
 
-    deinit { bytes.deallocate() }
+    /// Another's memory.
+    init(borrowing source: UnsafeMutableRawBufferPointer) {
+        bytes = source
+        isBorrowed = true
+    }
+
+    deinit { if !isBorrowed { bytes.deallocate() } }
 }
 
 /// A typed, row-major, immutable array of numbers with value semantics: copies share storage, mutation copies first.
@@ -56,6 +63,15 @@ public struct Tensor: Sendable {
         }
         self.type = type
         storage = TensorStorage(copying: bytes)
+    }
+
+    /// A tensor in memory that somebody else owns and may change: to be read, and let go of before that.
+    ///
+    /// Precondition: `memory` has as many bytes as the type.
+    package init(_ type: TensorType, borrowing memory: UnsafeMutableRawBufferPointer) {
+        precondition(memory.count == type.byteCount, "\(memory.count) bytes for \(type)")
+        self.type = type
+        storage = TensorStorage(borrowing: memory)
     }
 
     /// A tensor of `values` in row-major order. Precondition: as many values as the shape has elements.
