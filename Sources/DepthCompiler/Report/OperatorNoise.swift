@@ -61,14 +61,14 @@ public struct ValueHistogram: Sendable, Codable {
         rangeHigh = range.map { Double($0.upperBound) }
         counts = [Int](repeating: 0, count: Self.barCount)
         guard maximum > minimum else {
-            counts = [statistics.count]
+            counts = [Int(clamping: statistics.count)]
             return
         }
         let width = Double(sign: .plus, exponent: statistics.exponent, significand: 1)
         for (bin, count) in statistics.bins.enumerated() where count > 0 {
-            let centre = (Double(bin - RangeStatistics.binCount) + 0.5) * width
+            let centre = (Double(bin - statistics.binsPerSide) + 0.5) * width
             let bar = Int((centre - minimum) / (maximum - minimum) * Double(Self.barCount))
-            counts[min(max(bar, 0), Self.barCount - 1)] += Int(count)
+            counts[min(max(bar, 0), Self.barCount - 1)] += Int(clamping: count)
         }
     }
 }
