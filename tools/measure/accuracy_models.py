@@ -15,7 +15,8 @@ from depth_models import float_weights
 
 
 class Model:
-    """`calibration` and `test`: lists of dictionaries from input name to array, in the source's layout, with a batch axis."""
+    """`calibration` and `test`: lists of dictionaries from input name to array with a batch axis, in the source's
+    layout."""
 
     def __init__(self, name, source, calibration, test):
         self.name, self.source, self.calibration, self.test = name, Path(source), calibration, test
@@ -50,7 +51,8 @@ def _bundled(kind):
             sides = [np.asarray(Image.open(scene / f"{side}.png").convert("RGB"), np.float32) for side in ("left", "right")]
             yield {"stereo": np.concatenate(sides, axis=2).transpose(2, 0, 1)[None] / np.float32(255)}
 
-    return Model(f"{kind}-direct", ROOT / f"golden/networks/{kind}-direct.onnx", list(pairs("calibration")), list(pairs("test")))
+    source = ROOT / f"golden/networks/{kind}-direct.onnx"
+    return Model(f"{kind}-direct", source, list(pairs("calibration")), list(pairs("test")))
 
 
 def _lite_mono(size, shared):
