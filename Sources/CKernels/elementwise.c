@@ -109,6 +109,10 @@ void ck_quantize_u8(float scale, int32_t zero, int32_t is_unsigned, const float 
     ck_current_rows()->quantize_u8(scale, zero, is_unsigned, in, out, n);
 }
 
+void ck_dequantize_u8(float scale, int32_t zero, int32_t is_unsigned, const uint8_t *in, float *out, int64_t n) {
+    ck_current_rows()->dequantize_u8(scale, zero, is_unsigned, in, out, n);
+}
+
 void ck_prelu_f32(const float *slopes, int64_t channels, const float *in, float *out, int64_t n) {
     const ck_rows *rows = ck_current_rows();
     for (int64_t i = 0; i + channels <= n; i += channels) rows->prelu_f32(slopes, in + i, out + i, channels);

@@ -42,6 +42,8 @@ typedef struct {
     void (*cast_i32_to_i64)(const int32_t *in, int64_t *out, int64_t n);
     void (*cast_i64_to_i32)(const int64_t *in, int32_t *out, int64_t n);
     void (*cast_i64_to_f32)(const int64_t *in, float *out, int64_t n);
+    void (*dequantize_u8)(
+        float scale, int32_t zero, int32_t is_unsigned, const uint8_t *in, float *out, int64_t n);
 } ck_rows;
 
 extern const ck_rows ck_rows_portable;

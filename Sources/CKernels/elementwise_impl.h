@@ -276,6 +276,14 @@ FUNCTION static void quantize_u8(
     }
 }
 
+FUNCTION static void dequantize_u8(
+    float scale, int32_t zero, int32_t is_unsigned, const uint8_t *in, float *out, int64_t n) {
+    if (is_unsigned)
+        for (int64_t i = 0; i < n; i++) out[i] = scale * (float)((int32_t)in[i] - zero);
+    else
+        for (int64_t i = 0; i < n; i++) out[i] = scale * (float)((int32_t)(int8_t)in[i] - zero);
+}
+
 FUNCTION static void quantize_dynamic(
     float inverse, float zero, float lowest, const float *in, int8_t *out, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
@@ -412,5 +420,5 @@ const ck_rows ROWS = {
     binary_f32, binary_codes, unary_f32,  lookup_u8, quantize_u8, prelu_f32, max_f32,    min_f32,   sum_f32, finish_f32,
     max_u8,     max_i8,       sum_u8,     sum_i8,    total_f32,   highest_f32, lowest_f32, exp_f32, scale_f32, blend_f32,
     blend_codes, quantize_dynamic, binary_i32, sum_rows_f32, cast_f32_to_i32, cast_i32_to_f32, cast_i32_to_i64,
-    cast_i64_to_i32, cast_i64_to_f32,
+    cast_i64_to_i32, cast_i64_to_f32, dequantize_u8,
 };

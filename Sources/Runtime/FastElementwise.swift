@@ -260,6 +260,16 @@ extension FastKernels {
 
     static func quantize(_ site: KernelSite) -> Step? {
         guard let input = site.input(0), let output = site.outputs.first else { return nil }
+        if Requantization.isCode(input.type), output.type.elementType == .float32, let q = input.type.quantization,
+            !q.isPerChannel
+        {
+            let isUnsigned: Int32 = input.type.elementType == .uint8 ? 1 : 0
+            return Step(units: input.count, grain: 8192, cost: input.count) { range, _ in
+                ck_dequantize_u8(
+                    q.scale, q.zeroPoint, isUnsigned, input.elements(UInt8.self) + range.lowerBound,
+                    output.elements(Float.self) + range.lowerBound, Int64(range.count))
+            }
+        }
         if Requantization.isCode(input.type) { return lookup(site, input, output) }
         guard input.type.elementType == .float32, Requantization.isCode(output.type),
             let q = output.type.quantization, !q.isPerChannel, q.scale > 0

@@ -161,6 +161,8 @@ void ck_lookup_u8(const uint8_t table[256], const uint8_t *in, uint8_t *out, int
 void ck_lookup_f32(const float table[256], const uint8_t *in, float *out, int64_t n);
 /// out = clamp(round(in / scale) + zero), halves away from zero, saturating, NaN as the lowest code.
 void ck_quantize_u8(float scale, int32_t zero, int32_t is_unsigned, const float *in, uint8_t *out, int64_t n);
+/// out = scale * (in - zero).
+void ck_dequantize_u8(float scale, int32_t zero, int32_t is_unsigned, const uint8_t *in, float *out, int64_t n);
 /// Conversions; floats truncate and saturate, NaN becomes 0, wide integers keep their low bits.
 enum { CK_F32_TO_I32, CK_I32_TO_F32, CK_I32_TO_I64, CK_I64_TO_I32, CK_I64_TO_F32, CK_U16_TO_I32 };
 void ck_cast(int32_t kind, const void *in, void *out, int64_t n);
