@@ -68,10 +68,55 @@ import Testing
         }
     }
 
+    /// A scalar network's exact head: depth decoded in the graph is that of the components decoded by `run`, both from one
+    /// table, and the file says what was done in one line.
+    @Test(arguments: ["hilbert", "serpentine"])
+    func exactHeadsReturnDepthOrComponents(head: String) throws {
+        try WorkflowTests.withFolder { folder in
+            var maps: [[Float]] = []
+            for output in ["depth", "components"] {
+                let file = "\(folder)/\(output).tflite"
+                let converted = try convert(
+                    "unet-direct", file, ["--head", head, "--order", "3", "--head-output", output])
+                #expect(converted.code == 0, "\(converted.errors)")
+                let notes = converted.errors.split(separator: "\n").filter { $0.contains("head of order 3") }
+                #expect(notes.count == 1 && notes[0].contains("instead of CONV_2D"), "\(converted.errors)")
+                let again = try Program.run("convert", file, "-o", "\(folder)/again.tflite")
+                #expect(again.code == 0, "\(again.errors)")
+                let bytes = FileManager.default.contents(atPath: file)
+                #expect(bytes == FileManager.default.contents(atPath: "\(folder)/again.tflite"))
+                let run = try Program.run(
+                    ["run", file, "--input", "golden/scenes/test/000", "-o", "\(folder)/\(output)"]
+                        + recipe("unet-direct"))
+                #expect(run.code == 0, "\(run.errors)")
+                maps.append(try map("\(folder)/\(output)/disparity.pfm"))
+            }
+            #expect(maps[0] == maps[1])
+        }
+    }
+
+    /// The choice gives both of its numbers, and the head's new weights are decided on held-out samples.
+    @Test func autoChoosesByTheNoise() throws {
+        try WorkflowTests.withFolder { folder in
+            let file = "\(folder)/m.tflite"
+            let outcome = try convert("unet-direct", file, ["--head", "auto"])
+            #expect(outcome.code == 0, "\(outcome.errors)")
+            #expect(
+                outcome.errors.contains("head chosen: serpentine")
+                    && outcome.errors.contains("steps of the 8-bit output"))
+            #expect(outcome.output.contains("refitted head: AC-SQNR"))
+            let again = try Program.run("convert", file, "-o", "\(folder)/again.tflite", "--head", "auto")
+            #expect(again.code == 65 || again.code == 64, "\(again.errors)")
+            let validated = try Program.run("validate", file, "--golden", "golden/unet-direct", "--min-sqnr", "25")
+            #expect(validated.code == 0, "\(validated.output)\(validated.errors)")
+        }
+    }
+
     @Test(arguments: [
         (["--head", "phase"], "--order"), (["--head", "hilbert", "--order", "9"], "1 to 4"),
         (["--order", "2"], "--head hilbert"), (["--head", "phase", "--order", "2"], "emits 3 channels"),
         (["--head", "serpentine", "--head-range", "0..1"], "calibration decides"),
+        (["--head", "auto", "--order", "2"], "chooses the order"), (["--refit-head"], "--head auto"),
         (["--head", "phase", "--order", "4", "--head-range", "3"], "--head-range"),
     ])
     func whatIsNoHeadIsRefused(options: [String], reason: String) throws {

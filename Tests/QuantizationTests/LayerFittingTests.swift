@@ -155,6 +155,22 @@ private struct Problem {
         #expect(try problem.error(graph) == problem.error(problem.quantised))
     }
 
+    /// A name that no layer's result has leaves every layer as it is; the layer's own name fits it.
+    @Test func fitsOnlyTheNamedLayers() throws {
+        let problem = try Problem(.convolution, samples: 2)
+        let name = try #require(
+            problem.quantised.nodes.first { if case .conv2D = $0.op { true } else { false } }.map {
+                problem.quantised[$0.outputs[0]].name
+            })
+        for (only, count) in [(["another"], 0), ([name], 1)] {
+            var graph = problem.quantised
+            let fits = try LayerFitting.fit(
+                &graph, reference: problem.reference, samples: problem.samples, options: FittingOptions(),
+                run: RunOptions(engine: .reference), only: Set(only))
+            #expect(fits.count == count)
+        }
+    }
+
     @Test(arguments: WeightRounding.allCases, [false, true])
     private func theSameInputGivesTheSameBytes(rounding: WeightRounding, compensation: Bool) throws {
         let problem = try Problem(.convolution, samples: 2)
