@@ -21,8 +21,11 @@ from compare_peers import interpreter
 HEIGHT, WIDTH = 128, 192
 CHANNELS = (24, 48, 96, 160, 224)
 LIMIT = 900
+# Each peer's own default.
+DEFAULTS = {"onnxruntime": "minmax-qint8", "ai-edge-quantizer": "minmax-moving-average"}
+NAMES = {"onnxruntime": "ONNX Runtime"}
 COLOURS = {"depthc, ranges only": (0, 92, 175), "depthc, default": (86, 180, 233),
-           "ONNX Runtime": (213, 94, 0), "ai-edge-quantizer": (0, 140, 100), "onnx2tf": (150, 110, 160)}
+           "ONNX Runtime": (213, 94, 0), "ai-edge-quantizer": (0, 140, 100)}
 
 
 def unet(path, width):
@@ -86,13 +89,14 @@ def pictures(count):
 def measure(model, samples, peers, folder):
     """Seconds and megabytes by tool; None where a tool fails or takes too long."""
     folder.mkdir()
-    np.save(folder / "calibration.npy", samples)
-    np.save(folder / "calibration_nhwc.npy", samples.transpose(0, 2, 3, 1).copy())
+    for part, array in (("calibration", samples), ("calibration_nhwc", samples.transpose(0, 2, 3, 1))):
+        (folder / part).mkdir()
+        np.save(folder / part / "input.npy", array[:, None])
     data = folder / "samples"
     data.mkdir()
     for i, sample in enumerate(samples):
         np.save(data / f"{i:03}.npy", sample[None])
-    depthc("convert", model, "-o", folder / "depthc_float.tflite", "--precision", "float")
+    depthc("convert", model, "-o", folder / "float.tflite", "--precision", "float")
     result = {}
     for name, flags in (("depthc, ranges only", ["--no-bias-correction"]), ("depthc, default", [])):
         run = depthc("convert", model, "-o", folder / "int8.tflite", "--precision", "int8", "--calibration", data, *flags)
@@ -101,9 +105,9 @@ def measure(model, samples, peers, folder):
         out = folder / peer
         out.mkdir()
         script = ROOT / "tools/measure/peers" / f"{peer.replace('-', '_')}.py"
-        run = Run([python, script, model, "input", folder, out], limit=LIMIT)
-        name = "ONNX Runtime" if peer == "onnxruntime" else peer
-        result[name] = (run.seconds, run.megabytes) if run.code == 0 and any(out.glob("int8.*")) else None
+        run = Run([python, script, model, folder, out, DEFAULTS[peer]], limit=LIMIT)
+        done = run.code == 0 and any(out.glob("int8*"))
+        result[NAMES.get(peer, peer)] = (run.seconds, run.megabytes) if done else None
     return result
 
 
@@ -156,7 +160,7 @@ def cell(measured):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", default="onnxruntime,ai-edge-quantizer")
+    parser.add_argument("--peers", default=",".join(DEFAULTS), help=f"of {', '.join(DEFAULTS)}; '' for none")
     parser.add_argument("--samples", default="1,4,16,64")
     parser.add_argument("--widths", default="0.5,1,2")
     parser.add_argument("--picture", default=str(ROOT / "docs/images/quantization/cost.png"))

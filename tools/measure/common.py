@@ -14,6 +14,15 @@ DEPTHC = Path(os.environ.get("DEPTHC_BINARY", ROOT / ".build/release/depthc"))
 SHARED = os.environ.get("DEPTHC_SHARED")
 
 
+def high_water(pid):
+    """The most memory that a running process has held, in kB; 0 when the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+            return next((int(line.split()[1]) for line in status if line.startswith("VmHWM:")), 0)
+    except OSError:
+        return 0
+
+
 class Run:
     """A finished command: exit code, output, seconds, peak resident megabytes."""
 
@@ -24,7 +33,9 @@ class Run:
                 [str(a) for a in arguments], stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=environment)
             deadline = begin + limit
             self.timed_out = False
+            peak = 0
             while True:
+                peak = max(peak, high_water(process.pid))
                 pid, status, usage = os.wait4(process.pid, os.WNOHANG)
                 if pid:
                     break
@@ -39,7 +50,8 @@ class Run:
             self.out, self.err = out.read().decode(errors="replace"), err.read().decode(errors="replace")
         self.code = process.returncode
         self.seconds = time.monotonic() - begin
-        self.megabytes = usage.ru_maxrss / 1024
+        # The kernel counts this process's own memory as the child's before it begins to run.
+        self.megabytes = (peak or usage.ru_maxrss) / 1024
 
 
 def depthc(*arguments, check=True, **options):

@@ -1,6 +1,6 @@
 """ai-edge-quantizer on a float file that depthc wrote: every static recipe with INT8 weights and activations.
-Arguments: MODEL DATA_FOLDER OUT_FOLDER; writes OUT_FOLDER/int8-SETTING.tflite for every setting. The files have INT8
-inputs and outputs."""
+Arguments: MODEL DATA_FOLDER OUT_FOLDER [SETTING...]; writes OUT_FOLDER/int8-SETTING.tflite for every setting, or for those
+named. The files have INT8 inputs and outputs."""
 import sys
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from ai_edge_quantizer import calibrator, quantizer, recipe
 from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.utils import qsv_utils
 
-model, data, out = sys.argv[1:]
+model, data, out, *wanted = sys.argv[1:]
 source = f"{data}/float.tflite"
 key = next(iter(Interpreter(source).get_signature_list()))
 arrays = {path.stem: np.load(path) for path in sorted(Path(data, "calibration_nhwc").glob("*.npy"))}
@@ -33,6 +33,8 @@ SETTINGS = {
 }
 reached = 0
 for name, (algorithm, calibrate) in SETTINGS.items():
+    if wanted and name not in wanted:
+        continue
     try:
         tool = quantizer.Quantizer(source, recipe.static_wi8_ai8(algorithm))
         tool.quantize(calibrate(tool)).export_model(f"{out}/int8-{name}.tflite")

@@ -1,5 +1,6 @@
 """ONNX Runtime's static quantisation (QDQ, per channel) with signed and unsigned activations, ranges by min-max and by
-percentile. Arguments: MODEL DATA_FOLDER OUT_FOLDER; writes OUT_FOLDER/int8-SETTING.onnx for every setting."""
+percentile. Arguments: MODEL DATA_FOLDER OUT_FOLDER [SETTING...]; writes OUT_FOLDER/int8-SETTING.onnx for every setting, or
+for those named."""
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-model, data, out = sys.argv[1:]
+model, data, out, *wanted = sys.argv[1:]
 source = f"{out}/source.onnx"
 loaded = onnx.load(model)
 if loaded.opset_import[0].version < 13:  # Per-channel DequantizeLinear begins there.
@@ -44,6 +45,8 @@ reached = 0
 for method in (CalibrationMethod.MinMax, CalibrationMethod.Percentile):
     for activations in (QuantType.QInt8, QuantType.QUInt8):
         setting = f"{method.name.lower()}-{activations.name.lower()}"
+        if wanted and setting not in wanted:
+            continue
         try:
             quantize_static(
                 source, f"{out}/int8-{setting}.onnx", Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
