@@ -39,7 +39,9 @@ enum HTML {
         }
 
         var html: String {
-            guard isNumber else { return "<td>\(HTML.escaped(text))</td>" }
+            guard isNumber else {
+                return "<td\(text.count > 24 ? " class=\"w\"" : "")>\(HTML.escaped(text))</td>"
+            }
             let data = value.map { " data-v=\"\($0)\"" } ?? ""
             return "<td class=\"n\"\(data)>\(HTML.escaped(text))</td>"
         }
@@ -62,18 +64,19 @@ enum HTML {
 
     static let style = """
         :root{color-scheme:light dark}
-        body{font:16px/1.45 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:75rem;overflow-wrap:break-word}
+        body{font:16px/1.45 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:75rem}h1,p,li,dd{overflow-wrap:anywhere}
         h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:2.2rem}
         p.note,figcaption,dd{opacity:.8}p.note,dd{font-size:.92rem;max-width:50rem}
         .scroll{overflow-x:auto}
         table{border-collapse:collapse;font-size:.87rem}
         th,td{padding:.28rem .55rem;border-bottom:1px solid #8886;text-align:left;vertical-align:top}
+        td.w{min-width:min(19rem,48vw);max-width:26rem;overflow-wrap:anywhere}
         td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
         th{white-space:nowrap}th button{all:unset;cursor:pointer;font:inherit;font-weight:600;text-decoration:underline dotted}
         th button:focus-visible{outline:2px solid}
         th[aria-sort=ascending] button::after{content:" \\2191"}th[aria-sort=descending] button::after{content:" \\2193"}
-        .row{display:flex;flex-wrap:wrap;gap:.9rem}
-        figure{margin:0;flex:1 1 17rem;max-width:36rem;min-width:0}
+        .row{display:grid;gap:.9rem;grid-template-columns:repeat(auto-fill,minmax(min(17rem,100%),1fr))}
+        figure{margin:0;min-width:0}
         figure img{width:100%;height:auto;image-rendering:pixelated;display:block}
         figcaption{font-size:.88rem;margin:.2rem 0;overflow-wrap:anywhere}
         figure svg{width:100%;height:auto;display:block}svg text{fill:currentColor;font:11px system-ui,sans-serif}

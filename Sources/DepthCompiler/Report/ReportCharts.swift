@@ -49,7 +49,7 @@ enum ReportCharts {
             path += "M\(text(left)) \(text(height))v-\(text(tall))h\(text(bar))v\(text(tall))z"
         }
         var result = """
-            <svg viewBox="0 0 320 112" width="320" height="112" role="img" \
+            <svg viewBox="0 0 320 114" width="320" height="114" role="img" \
             aria-label="histogram of \(HTML.escaped(histogram.name))">
             """
         if let rangeLow = histogram.rangeLow, let rangeHigh = histogram.rangeHigh {
