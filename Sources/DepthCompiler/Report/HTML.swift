@@ -76,6 +76,7 @@ enum HTML {
         th button:focus-visible{outline:2px solid}
         th[aria-sort=ascending] button::after{content:" \\2191"}th[aria-sort=descending] button::after{content:" \\2193"}
         .row{display:grid;gap:.9rem;grid-template-columns:repeat(auto-fill,minmax(min(17rem,100%),1fr))}
+        .maps{grid-template-columns:repeat(auto-fit,minmax(min(17rem,100%),1fr))}
         figure{margin:0;min-width:0}
         figure img{width:100%;height:auto;image-rendering:pixelated;display:block}
         figcaption{font-size:.88rem;margin:.2rem 0;overflow-wrap:anywhere}

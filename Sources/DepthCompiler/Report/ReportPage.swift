@@ -108,7 +108,7 @@ public struct ReportPage {
             guard !pictures.maps.isEmpty else { return "" }
             var result = heading("Maps")
             for map in pictures.maps {
-                result += "<h3>\(HTML.escaped(map.sample))</h3>\n<div class=\"row\">\n"
+                result += "<h3>\(HTML.escaped(map.sample))</h3>\n<div class=\"row maps\">\n"
                 let titles = ["float", "quantised", "quantised - float"]
                 for (index, png) in try pictures.pngs(of: map).enumerated() {
                     let bar =
