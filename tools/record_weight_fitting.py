@@ -82,13 +82,15 @@ def scale_case(random, width):
     weights = random.normal(0, 1, width)
     weights[0] = 4
     importance = random.uniform(0.1, 1, width)
-    importance[0] = 0.01
+    importance[0] = 1e-5
     largest = np.abs(weights).max()
-    errors = []
-    for percent in range(100, 78, -2):
-        scale = float(np.float32(largest / LIMIT * percent / 100))
-        errors.append((float((importance * (code(weights / scale) * scale - weights) ** 2).sum()), scale))
-    return {"weights": weights.tolist(), "importance": importance.tolist(), "scale": min(errors)[1]}
+    scales = [float(np.float32(largest / LIMIT * percent / 100)) for percent in range(100, 78, -2)]
+
+    def best(importance):
+        return min(scales, key=lambda scale: (importance * (code(weights / scale) * scale - weights) ** 2).sum())
+
+    assert best(importance) != best(np.ones(width)), "a case in which importance decides"
+    return {"weights": weights.tolist(), "importance": importance.tolist(), "scale": best(importance)}
 
 
 def main():

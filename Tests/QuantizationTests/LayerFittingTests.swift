@@ -112,17 +112,67 @@ private struct Problem {
 }
 
 @Suite struct LayerFittingTests {
-    /// Rounding to 8 bits on both sides costs about 2e-5 of the variance; patches gathered wrongly cost all of it.
-    private static let roundingShare = 5e-4
+    /// Sums of up to 36 products of numbers up to 1 in binary32, in different orders.
+    private static let float32Sum = 36 * 36 * Double(Float.ulpOfOne)
 
     @Test(arguments: Layer.allCases)
-    private func patchesAreWhatTheKernelsSee(layer: Layer) throws {
+    private func patchesTimesWeightsAreTheLayer(layer: Layer) throws {
         let problem = try Problem(layer)
-        var graph = problem.quantised
-        let fit = try #require(try problem.fit(&graph).first)
-        #expect(fit.before < Self.roundingShare)
-        #expect(fit.location == "layer")
-        try graph.verify()
+        let graph = problem.reference
+        let node = try #require(graph.nodes.first { $0.location == "layer" })
+        let geometry = try #require(LayerGeometry(node, in: graph))
+        let constants = node.inputs.compactMap { graph.constant($0) }.filter { $0.elementType == .float32 }
+        let input = problem.samples[0].float[0]
+        let patches = try #require(geometry.patches(input, at: Array(0..<geometry.positions)))
+        let wanted = try Plan(graph, options: RunOptions(engine: .reference)).run([input])[0].doubles()
+        let bias = constants.count > 1 ? constants[1].elements(of: Float.self) : [Float](repeating: 0, count: 6)
+        let results = geometry.results(
+            patches, weights: geometry.rows(constants[0].elements(of: Float.self)), bias: bias)
+        #expect(results.count == wanted.count)
+        for (result, value) in zip(results, wanted) {
+            #expect(abs(Double(layer == .convolution ? max(result, 0) : result) - value) < Self.float32Sum)
+        }
+    }
+
+    @Test func exactLayersAndWideLayersStayAsTheyAre() throws {
+        // Codes are the numbers themselves: inputs from -128 to 127, weights from -127 to 127.
+        var random = Numbers(state: 8)
+        func integers(_ shape: Shape, _ lowest: Float) -> Tensor {
+            var values = random.tensor(shape).elements(of: Float.self).map { ($0 * 127).rounded() }
+            (values[0], values[1]) = (lowest, 127)
+            return Tensor(values, shape: shape)
+        }
+        var graph = Graph(name: "exact")
+        let input = graph.addInput("input", TensorType(.float32, [40, 8]))
+        let weights = graph.addConstant(integers([1, 8], -127), name: "weights")
+        let bias = graph.addConstant(Tensor([3] as [Float], shape: [1]), name: "bias")
+        let op = Operator.fullyConnected(FullyConnected(keepDimensions: true))
+        graph.addOutput(try graph.addNode(op, [input, weights, bias], names: ["layer"], location: "layer")[0])
+        let samples = (0..<4).map { _ in
+            let sample = [integers([40, 8], -128)]
+            return (float: sample, quantised: sample)
+        }
+        var statistics = CalibrationStatistics()
+        let plan = try Plan(graph, options: RunOptions(engine: .reference))
+        for sample in samples { try statistics.collect(plan, sample: sample.float) }
+        let quantised = try Quantizer.quantize(
+            graph, statistics: statistics, options: QuantizationOptions(range: .minMax)
+        ).graph
+        var options = FittingOptions()
+        for width in [8, 7] {
+            options.largestWidth = width
+            var fitted = quantised
+            let fits = try LayerFitting.fit(
+                &fitted, reference: graph, samples: samples, options: options, run: RunOptions(engine: .reference))
+            #expect(fits.count == (width == 8 ? 1 : 0))
+            #expect(fits.allSatisfy { !$0.isKept && $0.before == 0 })
+            let constants = [quantised, fitted].map { graph in
+                graph.nodes.flatMap { $0.inputs.map { graph.constant($0) } }
+            }
+            for (old, new) in zip(constants[0], constants[1]) {
+                #expect(old.map { $0.isIdentical(to: new ?? $0) } ?? (new == nil))
+            }
+        }
     }
 
     @Test(arguments: Layer.allCases, [ElementType.int8, .int16])
@@ -142,17 +192,6 @@ private struct Problem {
         let fits = try problem.fit(&broken)
         #expect(fits.count == 1 && fits[0].isKept && fits[0].after < fits[0].before / 4)
         #expect(try problem.error(broken) < before / 4)
-    }
-
-    @Test func nothingIsKeptThatIsNoBetter() throws {
-        let problem = try Problem(.convolution)
-        var graph = problem.quantised
-        // A reference of other weights for the rows that are fitted than for those held out cannot be had; layers that
-        // are already exact stay as they are.
-        var options = FittingOptions(rounding: .nearest, compensation: false)
-        options.largestWidth = 8
-        #expect(try problem.fit(&graph, options).isEmpty)
-        #expect(try problem.error(graph) == problem.error(problem.quantised))
     }
 
     /// A name that no layer's result has leaves every layer as it is; the layer's own name fits it.

@@ -4,14 +4,14 @@ import TensorCore
 
 /// A convolution or matrix product seen as a product with patches: in every group, an output position's results are
 /// `weights * patch + bias`, and a patch is `taps` window positions of `channels` inputs.
-struct LayerGeometry: Sendable, Hashable {
+package struct LayerGeometry: Sendable, Hashable {
     var groups: Int
     /// Input channels of a group.
     var channels: Int
     /// Output channels of a group.
     var outputs: Int
     /// Output positions of one sample.
-    var positions: Int
+    package var positions: Int
     private var input: [Int]
     private var output: [Int]
     private var window: Extent2D
@@ -27,7 +27,7 @@ struct LayerGeometry: Sendable, Hashable {
     private var totalChannels: Int { groups * channels }
 
     /// Nil for operators that are no such product.
-    init?(_ node: Node, in graph: Graph) {
+    package init?(_ node: Node, in graph: Graph) {
         guard let roles = LayerOperands(node, in: graph) else { return nil }
         let weights = graph.type(of: roles.weights).shape.dimensions
         let result = graph.type(of: node.outputs[0]).shape.dimensions
@@ -82,7 +82,7 @@ struct LayerGeometry: Sendable, Hashable {
     // MARK: Weights
 
     /// Weights with one row of ``width`` for every output channel, from the operator's own layout.
-    func rows<T>(_ weights: [T]) -> [T] {
+    package func rows<T>(_ weights: [T]) -> [T] {
         guard isDepthwise else { return weights }
         let count = groups * outputs
         return (0..<weights.count).map { weights[$0 % taps * count + $0 / taps] }
@@ -99,7 +99,7 @@ struct LayerGeometry: Sendable, Hashable {
 
     /// The patches at output `positions` of `tensor`: for every position all taps of all channels. Codes less their zero
     /// point; padding is 0.
-    func patches(_ tensor: Tensor, at positions: [Int]) -> [Float]? {
+    package func patches(_ tensor: Tensor, at positions: [Int]) -> [Float]? {
         let zeroPoint = tensor.type.quantization?.zeroPoint ?? 0
         switch tensor.elementType {
         case .int8: return patches(tensor, Int8.self, at: positions) { Float(Int32($0) - zeroPoint) }
@@ -170,7 +170,7 @@ struct LayerGeometry: Sendable, Hashable {
     }
 
     /// `weights * patch + bias` for every patch, all outputs. `weights` as ``rows(_:)`` gives them.
-    func results(_ patches: [Float], weights: [Float], bias: [Float]) -> [Float] {
+    package func results(_ patches: [Float], weights: [Float], bias: [Float]) -> [Float] {
         let total = groups * outputs
         let count = patches.count / (taps * totalChannels)
         var result = [Float](repeating: 0, count: count * total)
