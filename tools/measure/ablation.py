@@ -30,6 +30,7 @@ ROWS = {
     "default, AdaRound": "--precision int8 --weights adaround",
     "default, compensation": "--precision int8 --compensation",
     "default, compensation and GPTQ": "--precision int8 --compensation --weights gptq",
+    "default, compensation and AdaRound": "--precision int8 --compensation --weights adaround",
     "default, Hilbert head": "--precision int8 --head hilbert",
     "mixed, 3 %": "--precision mixed --budget 3%",
     "mixed, 7 %": "--precision mixed --budget 7%",
