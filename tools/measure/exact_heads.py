@@ -217,10 +217,11 @@ def precision(checks, label, case, oracle, sums, plain, decoded, head):
 
 
 def times(checks, name, files, rounds):
-    timed = {key: files[key] for key in ("plain", "hilbert2", "serpentine2", "serpentine3", "thermometer2") if key in files}
+    timed = {key: files[key] for key in ("plain", "hilbert2", "serpentine2")}
+    turns = rounds if name == "pydnet" else 10 * rounds
     rows = []
     for runtime, (ratios, base) in {
-        "depthc": head_times.in_depthc(timed, "plain", 4 * rounds, runs=3), "LiteRT": head_times.in_litert(timed, "plain", rounds),
+        "depthc": head_times.in_depthc(timed, "plain", turns, runs=3), "LiteRT": head_times.in_litert(timed, "plain", rounds),
     }.items():
         for head, limit in LIMITS.items():
             ratio = ratios[f"{head[0]}{head[1]}"]
@@ -257,7 +258,7 @@ def main():
             refused_heads.check(checks, folder)
     table(rows)
     if time_rows:
-        table([["model", "runtime", "plain", "hilbert 2", "serpentine 2", "serpentine 3", "thermometer 2"], *time_rows])
+        table([["model", "runtime", "plain", "hilbert 2", "serpentine 2"], *time_rows])
     if arguments.json:
         Path(arguments.json).write_text(json.dumps({"precision": rows, "time": time_rows}, indent=1) + "\n")
     checks.finish()

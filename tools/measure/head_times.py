@@ -24,7 +24,7 @@ def in_depthc(files, base, rounds, runs=10):
             report = json.loads(depthc("bench", files[name], "--threads", 1, "--runs", runs, "--json", "-").out)
             times[name] = report["minimumMilliseconds"]
         collected.append(times)
-        print(f"  depthc bench {number + 1}/{rounds}", flush=True)
+    print(f"  depthc {len(collected)} rounds", flush=True)
     return _ratios(collected, base), statistics.median(times[base] for times in collected)
 
 
