@@ -49,12 +49,19 @@ struct HeadAccumulator {
         let upper = (127 - Double(output.zeroPoint)) * Double(output.scale)
         lowest = max(lower, activation.bounds.lower.map(Double.init) ?? lower) / unit
         highest = min(upper, activation.bounds.upper.map(Double.init) ?? upper) / unit
-        bias =
-            positions.bias < node.inputs.count
-            ? graph.constant(node.inputs[positions.bias])?.elements(of: Int32.self).first ?? 0 : 0
+        if let operand = positions.bias < node.inputs.count ? node.inputs[positions.bias] : nil {
+            guard let constant = graph.constant(operand), constant.elementType == .int32, constant.count == 1 else {
+                throw DepthTail.refusal(node, "has a bias that is no int32 constant")
+            }
+            bias = constant.elements(of: Int32.self)[0]
+        } else {
+            bias = 0
+        }
         // Knots are int32 biases; the accumulator itself may reach its operands' largest sum beyond them.
         let reach = 255.0 * 127 * Double(codes.count) + abs(Double(bias))
-        guard unit > 0, highest - lowest >= 1, max(abs(lowest), abs(highest)) + reach < Double(Int32.max) else {
+        guard unit > 1e-30, unit < 1e30, highest - lowest >= 1,
+            max(abs(lowest), abs(highest)) + reach < Double(Int32.max)
+        else {
             throw DepthTail.refusal(node, "has a range that its int32 accumulator does not resolve")
         }
     }

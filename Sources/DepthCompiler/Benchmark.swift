@@ -14,6 +14,13 @@ public struct BenchmarkReport: Sendable, Codable {
         public var fast: Int
     }
 
+    /// One node and the shortest time it took.
+    public struct NodeTime: Sendable, Codable {
+        public var name: String
+        public var operatorName: String
+        public var minimumMilliseconds: Double
+    }
+
     public var model: String
     public var engine: String
     public var threads: Int
@@ -24,6 +31,8 @@ public struct BenchmarkReport: Sendable, Codable {
     public var multiplyAccumulates: Int
     /// Slowest first; empty unless asked for.
     public var operators: [OperatorTime]
+    /// In order of execution; empty unless operators are timed. Their sum is what a run takes that nothing interrupts.
+    public var nodes: [NodeTime]
 
     /// Multiply-accumulates a second of the median run, in units of 1e9.
     public var gigaMultiplyAccumulatesPerSecond: Double {
@@ -47,7 +56,7 @@ extension Session {
         }
         progress(runs, runs)
         times.sort()
-        let operators = perOperator ? try operatorTimes(inputs, runs: min(runs, 5)) : []
+        let (operators, nodes) = perOperator ? try operatorTimes(inputs, runs: runs) : ([], [])
         return BenchmarkReport(
             model: model.path, engine: options.engine.rawValue, threads: options.threads, runs: runs,
             minimumMilliseconds: times.first ?? 0, medianMilliseconds: times.isEmpty ? 0 : times[times.count / 2],
@@ -56,15 +65,23 @@ extension Session {
                 sum
                     + Cost.multiplyAccumulates(
                         of: node.op, inputs: graph.inputTypes(of: node), outputs: graph.outputTypes(of: node))
-            }, operators: operators)
+            }, operators: operators, nodes: nodes)
     }
 
-    /// Every operator's median over the runs, so that a run that the machine interrupted does not count.
-    private func operatorTimes(_ inputs: [Tensor], runs: Int) throws -> [BenchmarkReport.OperatorTime] {
+    /// Every operator's median over the runs, so that a run that the machine interrupted does not count, and every node's
+    /// minimum.
+    private func operatorTimes(
+        _ inputs: [Tensor], runs: Int
+    ) throws -> (operators: [BenchmarkReport.OperatorTime], nodes: [BenchmarkReport.NodeTime]) {
         final class Times {
             var entries: [String: BenchmarkReport.OperatorTime] = [:]
+            var nodes: [Double] = []
         }
         var collected: [String: [BenchmarkReport.OperatorTime]] = [:]
+        var nodes = graph.nodes.map {
+            BenchmarkReport.NodeTime(
+                name: $0.location, operatorName: $0.op.name, minimumMilliseconds: .infinity)
+        }
         for _ in 0..<runs {
             let times = Times()
             _ = try profile(inputs) { node, duration, isFast in
@@ -75,13 +92,18 @@ extension Session {
                 entry.fast += isFast ? 1 : 0
                 entry.milliseconds += duration / .milliseconds(1)
                 times.entries[node.op.name] = entry
+                times.nodes.append(duration / .milliseconds(1))
             }
             for (name, entry) in times.entries { collected[name, default: []].append(entry) }
+            for (index, time) in times.nodes.enumerated() where index < nodes.count {
+                nodes[index].minimumMilliseconds = min(nodes[index].minimumMilliseconds, time)
+            }
         }
-        return collected.values.compactMap { entries in
+        let operators = collected.values.compactMap { entries in
             let sorted = entries.sorted { $0.milliseconds < $1.milliseconds }
             return sorted.isEmpty ? nil : sorted[sorted.count / 2]
         }.sorted { $0.milliseconds > $1.milliseconds }
+        return (operators, nodes)
     }
 
     /// Floats uniform in [0, 1), integers over their whole range (at most 16 bits), always the same.

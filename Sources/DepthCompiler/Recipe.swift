@@ -68,6 +68,14 @@ public struct Recipe: Sendable, Hashable {
         }
     }
 
+    /// The exact head that a scalar output gets.
+    public struct ScalarHead: Sendable, Hashable {
+        /// Nil: what the noise in the head's accumulator makes worth while.
+        public var curve: ExactCurve?
+
+        public init(curve: ExactCurve?) { self.curve = curve }
+    }
+
     /// Defaults of the calibration.
     public struct Calibration: Sendable, Hashable {
         public var method: RangeMethod?
@@ -104,6 +112,8 @@ public struct Recipe: Sendable, Hashable {
     public var quantization: Quantization
     /// The curve head that the network was trained with; nil for a scalar output.
     public var head: Head?
+    /// The head that INT8 files of a network with a scalar output get; nil for none.
+    public var scalarHead: ScalarHead?
 
     /// The pictures of one sample.
     public var pictures: Pictures {

@@ -67,13 +67,15 @@ extension Recipe {
         guard calibration.method == nil || quantization.range == nil else {
             throw mapping.error("quantization", "'range' and calibration's 'method' say the same; give one")
         }
-        head = try mapping.has("head") ? Head(mapping.mapping("head")) : nil
+        let curve = try mapping.has("head") ? mapping.mapping("head") : nil
+        head = try curve.flatMap { $0.has("components") ? try Head($0) : nil }
+        scalarHead = try curve.flatMap { $0.has("components") ? nil : try ScalarHead($0) }
         let names = inputs.map(\.name)
         guard Set(names).count == names.count else { throw mapping.error("inputs", "two inputs have the same name") }
         let lefts = inputs.filter { $0.kind == .stereoLeft }.count
         let rights = inputs.filter { $0.kind == .stereoRight }.count
-        guard head == nil || output != nil else {
-            throw mapping.error("head", "a head needs an output that its components stand for")
+        guard curve == nil || output != nil else {
+            throw mapping.error("head", "a head needs an output that it stands for")
         }
         guard lefts == rights else { throw mapping.error("inputs", "stereo-left and stereo-right come in pairs") }
     }
@@ -133,6 +135,33 @@ extension Recipe.Head {
                 kind: mapping.choice("curve", CurveDecoding.Kind.allCases), order: order, lower: range[0],
                 upper: range[1])
         } catch let error where error.code == .usage {
+            throw mapping.error("order", error.message)
+        }
+    }
+}
+
+extension Recipe.ScalarHead {
+    init(_ mapping: YAMLMapping) throws(Diagnostic) {
+        try mapping.allow(["curve", "order"])
+        let name = try mapping.string("curve")
+        guard name != "auto" else {
+            guard !mapping.has("order") else { throw mapping.error("order", "auto chooses the order itself") }
+            curve = nil
+            return
+        }
+        guard let kind = ExactCurve.Kind(rawValue: name) else {
+            throw mapping.error(
+                "curve",
+                "'\(name)' is no curve for a scalar output; hilbert, serpentine, thermometer and auto are "
+                    + "(others have components and a range)")
+        }
+        guard let order = try mapping.has("order") ? mapping.numbers("order").first.flatMap({ Int(exactly: $0) }) : 2
+        else {
+            throw mapping.error("order", "order is a whole number")
+        }
+        do {
+            curve = try ExactCurve(kind, order: order)
+        } catch {
             throw mapping.error("order", error.message)
         }
     }

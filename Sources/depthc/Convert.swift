@@ -179,10 +179,13 @@ struct Convert: ParsableCommand {
         }
     }
 
-    /// The head of a network whose output has one number per pixel; nil when its output has the components of a curve.
+    /// The head of a network whose output has one number per pixel: the command line's, else the recipe's where the file
+    /// becomes or stays int8. Nil when there is none or the output has the components of a curve.
     private func exactHead(_ known: Recipe?, _ model: Model) throws -> ExactHeadOptions? {
-        let kind = head?.exact
-        guard kind != nil || head == .auto, known?.head == nil else {
+        let isInt8 = model.graph.isQuantized ? precision != .float : precision == .int8
+        let said = head == nil && isInt8 ? known?.scalarHead : nil
+        let kind = head?.exact ?? said?.curve?.kind
+        guard kind != nil || head == .auto || said != nil, known?.head == nil else {
             if refitHead != nil { throw ValidationError("--refit-head is about exact heads: --head auto") }
             return nil
         }
@@ -201,8 +204,8 @@ struct Convert: ParsableCommand {
             if order != nil { throw ValidationError("--head auto chooses the order itself") }
             return ExactHeadOptions(output: port.sourceName, curve: nil, refits: refitHead ?? true)
         }
-        return ExactHeadOptions(
-            output: port.sourceName, curve: try ExactCurve(kind, order: order ?? 2), refits: refitHead ?? false)
+        let curve = try ExactCurve(kind, order: order ?? said?.curve?.order ?? 2)
+        return ExactHeadOptions(output: port.sourceName, curve: curve, refits: refitHead ?? false)
     }
 
     /// The recipe's head with what the command line says instead.

@@ -53,6 +53,23 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
         }
     }
 
+    @Test func headsOfScalarOutputsAreRead() throws {
+        func head(_ text: String) throws -> Recipe.ScalarHead? {
+            let recipe = try Recipe.parse(
+                "name: r\ninputs: []\noutput: {name: d, kind: depth}\nhead: {\(text)}\n", path: "r")
+            #expect(recipe.head == nil)
+            return recipe.scalarHead
+        }
+        #expect(try head("curve: serpentine, order: 3") == .init(curve: ExactCurve(.serpentine, order: 3)))
+        #expect(try head("curve: hilbert") == .init(curve: ExactCurve(.hilbert, order: 2)))
+        #expect(try head("curve: auto") == .init(curve: nil))
+        for wrong in [
+            "curve: phase", "curve: hilbert, order: 5", "curve: auto, order: 2", "order: 2", "curve: hilbert, range: 1",
+        ] {
+            #expect(throws: Diagnostic.self) { try head(wrong) }
+        }
+    }
+
     @Test(arguments: ["range: wide", "range: 49", "biasCorrection: maybe", "surprise: true"])
     func quantizationIsReadStrictly(_ entry: String) {
         #expect(throws: Diagnostic.self) {

@@ -218,10 +218,11 @@ def precision(checks, label, case, oracle, sums, plain, decoded, head):
 
 def times(checks, name, files, rounds):
     timed = {key: files[key] for key in ("plain", "hilbert2", "serpentine2")}
-    turns = rounds if name == "pydnet" else 10 * rounds
+    turns = 10 * rounds if name == "pydnet" else 50 * rounds
     rows = []
     for runtime, (ratios, base) in {
-        "depthc": head_times.in_depthc(timed, "plain", turns, runs=3), "LiteRT": head_times.in_litert(timed, "plain", rounds),
+        "depthc": head_times.undisturbed_in_depthc(timed, "plain", rounds, 5 if name == "pydnet" else 20),
+        "LiteRT": head_times.undisturbed_in_litert(timed, "plain", turns),
     }.items():
         for head, limit in LIMITS.items():
             ratio = ratios[f"{head[0]}{head[1]}"]

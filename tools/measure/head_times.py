@@ -47,3 +47,36 @@ def in_litert(files, base, rounds):
         collected.append(times)
     print(f"  LiteRT {len(collected)} rounds", flush=True)
     return _ratios(collected, base), statistics.median(times[base] for times in collected)
+
+
+def undisturbed_in_depthc(files, base, rounds, runs=10):
+    """Ratios of what a run takes when nothing interrupts it: the sum over nodes of the shortest time that each node took in
+    any round. Holds on a busy machine too."""
+    shortest = {}
+    for number in range(rounds):
+        for name in (files if number % 2 == 0 else reversed(list(files))):
+            report = json.loads(depthc(
+                "bench", files[name], "--threads", 1, "--runs", runs, "--operators", "--json", "-").out)
+            times = [node["minimumMilliseconds"] for node in report["nodes"]]
+            shortest[name] = [min(pair) for pair in zip(shortest.get(name, times), times)]
+    sums = {name: sum(times) for name, times in shortest.items()}
+    return {name: total / sums[base] for name, total in sums.items()}, sums[base]
+
+
+def undisturbed_in_litert(files, base, rounds):
+    """Ratios of the times that one invocation in twenty stays below, in LiteRT with XNNPACK and one thread."""
+    interpreters = {name: litert(path, "default", 1) for name, path in files.items()}
+    random = np.random.default_rng(1)
+    for interpreter in interpreters.values():
+        for detail in interpreter.get_input_details():
+            interpreter.set_tensor(detail["index"], random.random(detail["shape"]).astype(detail["dtype"]))
+        for _ in range(3):
+            interpreter.invoke()
+    times = {name: [] for name in files}
+    for number in range(rounds):
+        for name in (files if number % 2 == 0 else reversed(list(files))):
+            begin = time.perf_counter()
+            interpreters[name].invoke()
+            times[name].append((time.perf_counter() - begin) * 1e3)
+    quantiles = {name: float(np.quantile(values, 0.05)) for name, values in times.items()}
+    return {name: value / quantiles[base] for name, value in quantiles.items()}, quantiles[base]
