@@ -68,8 +68,9 @@ extension Recipe {
             throw mapping.error("quantization", "'range' and calibration's 'method' say the same; give one")
         }
         let curve = try mapping.has("head") ? mapping.mapping("head") : nil
-        head = try curve.flatMap { $0.has("components") ? try Head($0) : nil }
-        scalarHead = try curve.flatMap { $0.has("components") ? nil : try ScalarHead($0) }
+        if let curve {
+            if curve.has("components") { head = try Head(curve) } else { scalarHead = try ScalarHead(curve) }
+        }
         let names = inputs.map(\.name)
         guard Set(names).count == names.count else { throw mapping.error("inputs", "two inputs have the same name") }
         let lefts = inputs.filter { $0.kind == .stereoLeft }.count
