@@ -139,7 +139,10 @@ struct Convert: ParsableCommand {
         options.headOutput = headOutput
         options.range = try chosenRange(known)
         let quantises = needsData && !model.graph.isQuantized
-        if report.report != nil, !quantises { throw ReportBuilder.needsQuantization }
+        if report.report != nil {
+            if !quantises { throw ReportBuilder.needsQuantization }
+            if folder == nil { throw ValidationError("--report needs samples to show: --calibration DIR") }
+        }
         if quantises {
             if range == nil { note("assumed: ranges by \(name(of: options.range))") }
             if let file = options.statistics { note("assumed: statistics of \(file.sampleCount) samples") }
@@ -163,8 +166,11 @@ struct Convert: ParsableCommand {
             seconds: (ContinuousClock.now - begin) / .seconds(1))
         if let folder {
             let made = [
-                "ranges by \(name(of: options.range)), from \(folder.count) samples of \(folder.path), those shown here "
-                    + "among them (depthc compare --report shows others)"
+                options.statistics.map {
+                    "ranges by \(name(of: options.range)), from statistics of \($0.sampleCount) samples"
+                }
+                    ?? "ranges by \(name(of: options.range)), from \(folder.count) samples of \(folder.path), those "
+                    + "shown here among them (depthc compare --report shows others)"
             ]
             summary.report = try report.write(
                 try ReportBuilder(
