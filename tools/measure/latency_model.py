@@ -2,10 +2,10 @@
 Sources/Quantization/LatencyModel.swift and prints them beside the checked-in ones.
 
 Every operator is a file of its own. Files take turns, and the fastest of all rounds counts, so that whatever else the
-machine does falls on none of them. A class of operators costs a call plus a price per multiply-accumulate, per element
+machine does falls on none of them; LiteRT's times on one thread are the processor's. A class of operators costs a call plus a price per multiply-accumulate, per element
 read or written, and per pixel (or row) written, fitted with relative weights and without negative prices.
 
-Usage: tools/measure/latency_model.py [--rounds N] [--threads N] [--only CLASS,...] [--json FILE] [--from FILE...]
+Usage: tools/measure/latency_model.py [--rounds N] [--threads N] [--only PATTERN] [--json FILE] [--from FILE...]
 """
 import argparse
 import json
@@ -23,6 +23,10 @@ from common import ROOT, depthc, litert, table
 
 RANDOM = np.random.default_rng(7)
 MAPS = [(192, 128), (96, 64), (48, 32)]
+# Bytes of an activation.
+WIDTH = {"float": 4, "int8": 1, "int16x8": 2}
+# Maps that no cache holds.
+LARGE = (256, 384)
 CHANNELS = [8, 16, 32, 64, 128]
 ENGINES = ("depthc", "liteRT")
 PRECISIONS = ("float", "int8", "int16x8")
@@ -118,6 +122,9 @@ def cases():
     for c, r, size, s in ((3, 32, MAPS[0], 2), (16, 48, MAPS[1], 1), (32, 1, MAPS[0], 1), (64, 16, MAPS[1], 1),
                           (64, 128, MAPS[2], 2), (96, 40, MAPS[2], 1), (256, 256, (24, 16), 1)):
         yield convolution(3, c, r, size, s)
+    for kernel, c, r in ((1, 16, 16), (1, 32, 32), (3, 16, 16), (3, 32, 32), (3, 64, 32)):
+        yield convolution(kernel, c, r, LARGE)
+    yield convolution(3, 32, 32, LARGE, groups=32, kind="depthwise")
     for size in MAPS:
         for c in (8, 32, 128):
             yield convolution(3, c, c, size, groups=c, kind="depthwise")
@@ -134,7 +141,7 @@ def cases():
         yield Case("batchedMatrix", f"{b}x {rows}x{depth} {depth}x{columns}",
                    [("MatMul", ["x", "z"], ["y"], {})], {"x": [1, b, rows, depth], "z": [1, b, depth, columns]},
                    [1, b, rows, columns], macs=b * rows * depth * columns)
-    shapes = [(8, *MAPS[0]), (32, *MAPS[1]), (128, *MAPS[1]), (64, *MAPS[2])]
+    shapes = [(8, *MAPS[0]), (32, *MAPS[1]), (128, *MAPS[1]), (64, *MAPS[2]), (32, *LARGE)]
     for c, h, w in shapes:
         x, n = {"x": [1, c, h, w]}, f"{c}x{h}x{w}"
         same = [1, c, h, w]
@@ -195,10 +202,11 @@ def measure(collected, rounds, threads):
                     interpreter.set_tensor(detail["index"], np.clip(value * scale, -127, 127).astype(detail["dtype"]))
                 interpreter.invoke()
             best = times.get((*key, "liteRT"), 1e9)
+            clock = time.thread_time if threads == 1 else time.perf_counter
             for _ in range(8):
-                begin = time.perf_counter()
+                begin = clock()
                 interpreters[key].invoke()
-                best = min(best, (time.perf_counter() - begin) * 1e3)
+                best = min(best, (clock() - begin) * 1e3)
             times[*key, "liteRT"] = best
         print(f"  round {number + 1}/{rounds}", flush=True)
     sizes = {(collected[i].name, e): t for (i, p, e), t in times.items() if collected[i].kind == "quantize"}
@@ -236,7 +244,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--only", help="classes to measure")
+    parser.add_argument("--only", help="regular expression for the class and sizes of what is measured")
     parser.add_argument("--json", help="file for the measured times")
     parser.add_argument("--from", dest="sources", nargs="+", help="measured times of earlier runs, instead of measuring")
     arguments = parser.parse_args()
@@ -248,8 +256,7 @@ def main():
                 best[key] = row
         rows = list(best.values())
     else:
-        only = arguments.only.split(",") if arguments.only else None
-        collected = [c for c in cases() if not only or c.kind in only]
+        collected = [c for c in cases() if re.search(arguments.only or "", f"{c.kind} {c.name}")]
         with tempfile.TemporaryDirectory() as folder:
             for index, case in enumerate(collected):
                 case.convert(Path(folder), index)
@@ -268,6 +275,7 @@ def main():
     lines = [("engine", "class", "precision", "call", "per MAC", "per element", "per pixel", "mean error", "worst",
               "checked in")]
     source = []
+    spilled = [("engine", "class", "precision", "sizes beyond the cache", "excess ns per byte")]
     for engine in ENGINES:
         source.append(f"{engine}:")
         for kind in dict.fromkeys(r["kind"] for r in rows):
@@ -276,7 +284,14 @@ def main():
                 part = [r for r in rows if (r["kind"], r["precision"], r["engine"]) == (kind, precision, engine)]
                 if not part:
                     continue
-                prices, errors = fit(part, by_name)
+                # Maps that no cache holds pay for their bytes as well.
+                large = [r for r in part if f"{LARGE[0]}x{LARGE[1]}" in r["name"]]
+                prices, errors = fit([r for r in part if r not in large] or part, by_name)
+                for r in large:
+                    case = by_name[kind, r["name"]]
+                    features = case.features(engine, precision)
+                    excess = (r["nanoseconds"] - np.dot(prices, features)) / (features[2] * WIDTH[precision])
+                    spilled.append((engine, kind, precision, case.name, f"{excess:.3f}"))
                 numbers = [f"{prices[0]:.0f}", *(f"{p:.3g}" for p in prices[1:])]
                 vectors.append(f"[{', '.join(numbers)}]")
                 lines.append((engine, kind, precision, *numbers, f"{np.abs(errors).mean() * 100:.0f} %",
@@ -285,6 +300,7 @@ def main():
             vectors += vectors[-1:] * (len(PRECISIONS) - len(vectors))
             source.append(f"    .{kind}: Prices({', '.join(vectors)}),")
     table(lines)
+    table(spilled)
     print("\n".join(source))
 
 
