@@ -46,11 +46,14 @@ def least_divergence(x, levels):
     """The bins on each side of 0 that the entropy method keeps, by SciPy's relative entropy of every candidate."""
     counts, width = histogram(x)
     if x.min() >= 0:
-        counts, centre = counts[SIDE:], None
+        counts, centre = counts[SIDE:].copy(), None
     elif x.max() < 0:
         counts, centre = counts[:SIDE][::-1], None
     else:
         centre = SIDE
+    if x.max() >= 0:  # Zeros are exact in every range: their bin counts as much as the next one.
+        zero = 0 if centre is None else centre
+        counts[zero] = counts[zero + 1]
     best = (np.inf, SIDE)
     for reach in range(levels if centre is None else levels // 2, SIDE + 1):
         low, high = (0, reach) if centre is None else (centre - reach, centre + reach)

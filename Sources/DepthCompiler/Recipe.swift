@@ -94,12 +94,10 @@ public struct Recipe: Sendable, Hashable {
         public var range: RangeMethod?
         public var biasCorrection: Bool?
         public var channelBalancing: Bool?
+        public var weights: WeightRounding?
+        public var compensation: Bool?
 
-        public init(range: RangeMethod? = nil, biasCorrection: Bool? = nil, channelBalancing: Bool? = nil) {
-            self.range = range
-            self.biasCorrection = biasCorrection
-            self.channelBalancing = channelBalancing
-        }
+        public init() {}
     }
 
     public var name: String

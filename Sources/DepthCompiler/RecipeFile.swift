@@ -194,12 +194,18 @@ extension Recipe.Calibration {
 
 extension Recipe.Quantization {
     init(_ mapping: YAMLMapping) throws(Diagnostic) {
-        try mapping.allow(["range", "biasCorrection", "channelBalancing"])
+        try mapping.allow(["range", "biasCorrection", "channelBalancing", "weights", "compensation"])
         if mapping.has("range") {
             range = RangeMethod(name: try mapping.string("range"))
             guard range != nil else { throw mapping.error("range", "range is \(RangeMethod.names)") }
         }
         biasCorrection = try mapping.flag("biasCorrection")
         channelBalancing = try mapping.flag("channelBalancing")
+        compensation = try mapping.flag("compensation")
+        if mapping.has("weights") {
+            let name = try mapping.string("weights")
+            weights = WeightRounding.allCases.first { $0.rawValue.lowercased() == name }
+            guard weights != nil else { throw mapping.error("weights", "weights is nearest, gptq or adaround") }
+        }
     }
 }

@@ -16,6 +16,9 @@ extension RangeStatistics {
     /// Runtime's `compute_entropy` do, with as many groups as there are codes and without smoothing: a range where Q
     /// misses a bin of P is out of the question. Elements on one side of 0 only get all codes on that side.
     ///
+    /// The bin at zero counts as much as the next one (as in NVIDIA's pytorch-quantization): zeros are exact in every
+    /// range, and those of a rectifier would outweigh everything else.
+    ///
     /// Of ranges whose divergences are equal the narrowest is taken.
     func entropyRange(levels: Int) -> ClosedRange<Double>? {
         guard !bins.isEmpty else { return nil }
@@ -23,8 +26,9 @@ extension RangeStatistics {
         let counts: ArraySlice<UInt64> =
             !isOneSided ? bins[...] : minimum >= 0 ? bins[binsPerSide...] : bins[..<binsPerSide]
         // One-sided distributions are mirrored, so that index 0 is the bin at zero.
-        let ordered = isOneSided && maximum < 0 ? Array(counts.reversed()) : Array(counts)
+        var ordered = isOneSided && maximum < 0 ? Array(counts.reversed()) : Array(counts)
         let half = isOneSided ? 0 : binsPerSide
+        if maximum >= 0 { ordered[half] = ordered[half + 1] }
         let smallest = isOneSided ? levels : levels / 2
         guard smallest < binsPerSide else { return nil }
         let sums = ordered.prefixSums { Double($0) }

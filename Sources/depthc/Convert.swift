@@ -67,13 +67,13 @@ struct Convert: ParsableCommand {
         help: "Evens out channels before they are quantised, by powers of two (default: the recipe's, else yes).")
     var channelBalancing: Bool?
 
-    @Option(help: "How weights are rounded: nearest, gptq or adaround.")
-    var weights: WeightMethod = .nearest
+    @Option(help: "How weights are rounded: nearest, gptq or adaround (default: the recipe's, else nearest).")
+    var weights: WeightMethod?
 
     @Flag(
         inversion: .prefixedNo,
         help: "Fits weights to the float layers' results on quantised inputs before they are rounded.")
-    var compensation = false
+    var compensation: Bool?
 
     @Option(
         help: ArgumentHelp(
@@ -131,8 +131,8 @@ struct Convert: ParsableCommand {
         options.correctBiases = biasCorrection ?? known?.quantization.biasCorrection ?? true
         options.balanceChannels = channelBalancing ?? known?.quantization.channelBalancing ?? true
         options.statistics = try statistics.map { try StatisticsFile.load($0) }
-        options.weights = weights.rounding
-        options.compensation = compensation
+        options.weights = weights?.rounding ?? known?.quantization.weights ?? .nearest
+        options.compensation = compensation ?? known?.quantization.compensation ?? false
         options.recipe = known
         options.exactHead = try exactHead(known, model)
         if options.exactHead == nil { options.head = try chosenHead(known, model) }

@@ -27,7 +27,7 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
               - {name: b, kind: tensor}
             output: {name: d, kind: inverse-depth, scale: 2.5}
             calibration: {method: percentile, percentile: 99.9, samples: 4}
-            quantization: {biasCorrection: false, channelBalancing: true}
+            quantization: {biasCorrection: false, channelBalancing: true, weights: adaround, compensation: true}
             """, path: "r.yaml")
         let preprocessing = ImagePreprocessing(
             color: .grey, width: 3, height: 2, filter: .box, fit: .crop, mean: [127.5], scale: [0.5])
@@ -35,7 +35,9 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
         #expect(recipe.inputs[1] == .init(name: "b", kind: .tensor, preprocessing: nil))
         #expect(recipe.output == .init(name: "d", kind: .inverseDepth, unit: "relative", scale: 2.5))
         #expect(recipe.calibration == .init(method: .percentile(99.9), samples: 4))
-        #expect(recipe.quantization == .init(range: nil, biasCorrection: false, channelBalancing: true))
+        let quantization = recipe.quantization
+        #expect(quantization.biasCorrection == false && quantization.channelBalancing == true)
+        #expect(quantization.weights == .adaRound && quantization.compensation == true && quantization.range == nil)
         #expect(recipe.pictures == .pair && recipe.head == nil)
     }
 
@@ -70,7 +72,7 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
         }
     }
 
-    @Test(arguments: ["range: wide", "range: 49", "biasCorrection: maybe", "surprise: true"])
+    @Test(arguments: ["range: wide", "range: 49", "biasCorrection: maybe", "weights: best", "surprise: true"])
     func quantizationIsReadStrictly(_ entry: String) {
         #expect(throws: Diagnostic.self) {
             try Recipe.parse("name: r\ninputs: []\nquantization: {\(entry)}\n", path: "r")
