@@ -43,6 +43,10 @@ public struct ConversionOptions: Sendable {
     public var compensation = false
     /// Evens out the channels of float values before they are quantised.
     public var balanceChannels = true
+    /// Scales channels of small numbers up, with the weights before and behind them taking the factors.
+    public var equalize = true
+    /// What operators in float may add to the time of the all-integer file, for mixed precision.
+    public var budget = 0.07
     public var threads = 1
     public var engine: Engine = .fast
     /// The curve whose components the model emits; nil when its output stays as it is.
@@ -131,12 +135,16 @@ public enum Converter {
         try checkPorts(of: graph, options)
         switch options.precision {
         case .keep, .float: break
-        case .int8, .int16x8:
-            if !graph.isQuantized { result = try quantize(graph, options, calibration, progress) }
-        case .float16, .dynamic, .w4a8, .w4a4, .mixed:
+        case .int8, .int16x8, .mixed:
+            if !graph.isQuantized {
+                result = try withoutActuallyEscaping(progress) {
+                    try PostTraining(options: options, calibration: calibration, progress: $0).quantize(graph)
+                }
+            }
+        case .float16, .dynamic, .w4a8, .w4a4:
             throw Diagnostic(
                 .unsupported, at: "--precision \(options.precision.rawValue)", "is not built yet",
-                suggestion: "keep, float, int8 and int16x8 are")
+                suggestion: "keep, float, int8, int16x8 and mixed are")
         }
         try attachHead(to: &result, options, calibration, progress)
         result.bytes = try export(result, model, options)
@@ -146,7 +154,7 @@ public enum Converter {
     /// Refuses element types at the ports that the conversion would not give them.
     private static func checkPorts(of graph: Graph, _ options: ConversionOptions) throws(Diagnostic) {
         let types = (graph.inputs + graph.outputs).map { graph.type(of: $0.value) }
-        let willQuantize = !graph.isQuantized && [.int8, .int16x8].contains(options.precision)
+        let willQuantize = !graph.isQuantized && [.int8, .int16x8, .mixed].contains(options.precision)
         switch options.ports {
         case .keep: return
         case .float:
@@ -160,108 +168,6 @@ public enum Converter {
                 .unsupported, at: "--io int8", "the inputs and outputs of this conversion are not int8",
                 suggestion: "--precision int8 of a float source, or --io keep")
         }
-    }
-
-    private static func quantize(
-        _ graph: Graph, _ options: ConversionOptions, _ calibration: SampleFolder?,
-        _ progress: (String, Int, Int) -> Void
-    ) throws -> Conversion {
-        guard calibration != nil || options.statistics != nil else {
-            throw Diagnostic(
-                .usage, at: "--precision \(options.precision.rawValue)", "needs calibration data",
-                suggestion: "--calibration DIR, or --statistics STATS from depthc calibrate")
-        }
-        var quantization = try QuantizationOptions(
-            activationType: options.precision == .int16x8 ? .int16 : .int8, range: options.range,
-            integerPorts: options.ports == .int8, pinned: resolve(options.pinned, in: graph),
-            balanceChannels: options.balanceChannels)
-        try fixHeadRanges(&quantization, graph, nil, options)
-        var calibrated = graph
-        var statistics: CalibrationStatistics
-        var assumptions: [String] = []
-        if let file = options.statistics {
-            statistics = try file.statistics(for: graph)
-        } else if let calibration {
-            statistics = try Calibrator.statistics(
-                of: graph, samples: calibration, request: Quantizer.request(graph, options: quantization),
-                options: RunOptions(engine: options.engine, threads: options.threads)
-            ) { progress("calibrate", $0, $1) }
-        } else {
-            statistics = CalibrationStatistics()
-        }
-        if let balanced = try Quantizer.balanced(graph, statistics: statistics, options: quantization) {
-            (calibrated, statistics) = balanced
-        }
-        try fixHeadRanges(&quantization, calibrated, statistics, options)
-        var result = try Quantizer.quantize(calibrated, statistics: statistics, options: quantization)
-        var methods: [MethodOutcome] = []
-        if let calibration {
-            if options.weights != .nearest || options.compensation {
-                methods.append(try fitWeights(of: &result.graph, towards: calibrated, calibration, options, progress))
-            }
-            if options.correctBiases {
-                methods.append(
-                    try correctBiases(of: &result.graph, towards: calibrated, calibration, options, progress))
-            }
-        } else if options.correctBiases || options.weights != .nearest || options.compensation {
-            assumptions.append(
-                "no methods that look at samples of the quantised network (bias correction, weight fitting); "
-                    + "--calibration DIR beside --statistics allows them")
-        }
-        return Conversion(
-            bytes: [], graph: result.graph, report: result.report, floatGraph: calibrated, methods: methods,
-            assumptions: assumptions)
-    }
-
-    /// The nodes and values of the graph that `names` mean; nodes are called as in the source.
-    ///
-    /// - Throws: `Diagnostic` (.usage) for a name that is neither.
-    private static func resolve(_ names: Set<String>, in graph: Graph) throws(Diagnostic) -> Set<String> {
-        let nodes = graph.nodes
-        let known = Set(nodes.map(\.location) + nodes.flatMap { node in node.outputs.map { graph[$0].name } })
-        var result = Set<String>()
-        for name in names.sorted() {
-            guard let found = [name, "node \(name)"].first(where: known.contains) else {
-                let similar = known.filter { $0.contains(name) }.sorted().prefix(4)
-                throw Diagnostic(
-                    .usage, at: "--keep-float \(name)", "is no node and no computed value of the canonical graph",
-                    suggestion: similar.isEmpty
-                        ? "depthc compare --layers names the values" : "similar: \(similar.joined(separator: ", "))")
-            }
-            result.insert(found)
-        }
-        return result
-    }
-
-    /// Samples that bias correction looks at; channel means need few.
-    private static let biasCorrectionSamples = 4
-    /// Samples behind those that decide whether the corrected biases are kept.
-    static let heldOutSamples = 2
-
-    /// Corrects the biases of `graph` and keeps the result when it brings the outputs for held-out samples closer to
-    /// those of `reference`.
-    private static func correctBiases(
-        of graph: inout Graph, towards reference: Graph, _ calibration: SampleFolder, _ options: ConversionOptions,
-        _ progress: (String, Int, Int) -> Void
-    ) throws -> MethodOutcome {
-        let run = RunOptions(engine: options.engine, threads: options.threads)
-        let plan = try Plan(reference, options: run)
-        let heldOut = min(heldOutSamples, max(calibration.count - 1, 1))
-        let count = max(1, min(biasCorrectionSamples, calibration.count - heldOut))
-        var means = ChannelMeans()
-        var samples: [[Tensor]] = []
-        for index in 0..<count {
-            progress("correct biases", index, count + heldOut)
-            try means.collect(plan, sample: calibration.tensors(index, for: reference))
-            samples.append(try calibration.tensors(index, for: graph))
-        }
-        var corrected = graph
-        let layers = try BiasCorrection.correct(&corrected, towards: means, samples: samples, options: run)
-        let outcome = try keep(
-            corrected, insteadOf: &graph, reference, calibration, options, method: "bias correction",
-            detail: "\(layers) layers")
-        progress("correct biases", count + heldOut, count + heldOut)
-        return outcome
     }
 
     /// The name of the metadata entry with a curve head's decode table.

@@ -35,7 +35,7 @@ extension Converter {
         guard let reference = conversion.floatGraph, let calibration else { throw needsFloat(head) }
         let graph = conversion.graph
         let accumulator = try ExactHead.accumulator(of: graph.outputs[output(head.output, of: graph)].value, in: graph)
-        let count = max(1, min(fittingSamples, calibration.count - heldOutCount(calibration)))
+        let count = max(1, min(PostTraining.fittingSamples, calibration.count - heldOutCount(calibration)))
         let samples = try (0..<count).map { index in
             (
                 float: try calibration.tensors(index, for: reference),
@@ -90,7 +90,7 @@ extension Converter {
     }
 
     private static func heldOutCount(_ calibration: SampleFolder?) -> Int {
-        min(heldOutSamples, max((calibration?.count ?? 0) - 1, 1))
+        min(PostTraining.heldOutSamples, max((calibration?.count ?? 0) - 1, 1))
     }
 
     private static func needsFloat(_ head: ExactHeadOptions) -> Diagnostic {

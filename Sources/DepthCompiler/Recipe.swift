@@ -92,10 +92,13 @@ public struct Recipe: Sendable, Hashable {
     /// key here and in RecipeFile.swift, and Convert.swift lets the command line overrule it.
     public struct Quantization: Sendable, Hashable {
         public var range: RangeMethod?
+        public var equalization: Bool?
         public var biasCorrection: Bool?
         public var channelBalancing: Bool?
         public var weights: WeightRounding?
         public var compensation: Bool?
+        /// What mixed precision may add to the latency, as a share.
+        public var budget: Double?
 
         public init() {}
     }

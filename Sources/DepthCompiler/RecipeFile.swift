@@ -194,18 +194,25 @@ extension Recipe.Calibration {
 
 extension Recipe.Quantization {
     init(_ mapping: YAMLMapping) throws(Diagnostic) {
-        try mapping.allow(["range", "biasCorrection", "channelBalancing", "weights", "compensation"])
+        try mapping.allow([
+            "range", "equalization", "biasCorrection", "channelBalancing", "weights", "compensation", "budget",
+        ])
         if mapping.has("range") {
             range = RangeMethod(name: try mapping.string("range"))
             guard range != nil else { throw mapping.error("range", "range is \(RangeMethod.names)") }
         }
         biasCorrection = try mapping.flag("biasCorrection")
         channelBalancing = try mapping.flag("channelBalancing")
+        equalization = try mapping.flag("equalization")
         compensation = try mapping.flag("compensation")
         if mapping.has("weights") {
             let name = try mapping.string("weights")
             weights = WeightRounding.allCases.first { $0.rawValue.lowercased() == name }
-            guard weights != nil else { throw mapping.error("weights", "weights is nearest, gptq or adaround") }
+            guard weights != nil else { throw mapping.error("weights", "weights are nearest, gptq or adaround") }
+        }
+        if mapping.has("budget") {
+            budget = LatencyBudget.share(try mapping.string("budget"))
+            guard budget != nil else { throw mapping.error("budget", "budget is a percentage such as 7%") }
         }
     }
 }

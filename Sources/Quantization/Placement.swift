@@ -20,6 +20,7 @@ public enum NodePlacement: Sendable, Hashable {
         case wideRange = "its results span more than 8 bits hold"
         case weightsNotConstant = "its weights are not constant"
         case pinned = "pinned by the user"
+        case withinBudget = "chosen by the mixed-precision search"
     }
 }
 
@@ -52,13 +53,15 @@ extension Operator {
 struct PlacementAnalysis {
     let graph: Graph
     let pinned: Set<String>
+    let chosen: Set<String>
     /// Share of all multiply-accumulates that may stay float because both their operand and results are float.
     let floatShare: Double
     private var sensitive: [NodeID: NodePlacement.FloatReason] = [:]
 
-    init(_ graph: Graph, pinned: Set<String> = [], floatShare: Double = 0.03) {
+    init(_ graph: Graph, pinned: Set<String> = [], chosen: Set<String> = [], floatShare: Double = 0.03) {
         self.graph = graph
         self.pinned = pinned
+        self.chosen = chosen
         self.floatShare = floatShare
     }
 
@@ -113,6 +116,7 @@ struct PlacementAnalysis {
         if pinned.contains(node.location) || node.outputs.contains(where: { pinned.contains(graph[$0].name) }) {
             return .pinned
         }
+        if chosen.contains(node.location) { return .withinBudget }
         let contract = node.op.quantizationContract
         guard contract.activationTypes.contains(type) else { return .noIntegerKernel }
         if node.op == .unary(.rsqrt) { return .wideRange }

@@ -127,7 +127,10 @@ struct QuantizationLowering {
             throw Diagnostic(.badData, at: source[value].name, "no calibration sample gave it a finite element")
         }
         let levels = options.activationType == .int16 ? 65535 : 256
-        return .covering(range.range(by: options.range, levels: levels), options.activationType)
+        let readers = Set(source.users(of: value).map { source[$0].op })
+        let function = readers.count == 1 && !source.isOutput(value) ? readers.first?.saturatingFunction : nil
+        return .covering(
+            range.range(by: options.range, levels: levels, through: function), options.activationType)
     }
 
     private func constantParameters(_ value: ValueID) throws -> QuantizationParameters? {

@@ -1,5 +1,6 @@
 import GraphIR
 import Operators
+import Runtime
 import TensorCore
 
 /// What post-training quantisation is asked to do.
@@ -11,6 +12,8 @@ public struct QuantizationOptions: Sendable, Hashable {
     public var integerPorts: Bool
     /// Nodes (by source name) or values (by name) that stay float.
     public var pinned: Set<String>
+    /// Nodes (by location) that stay float because that is where a budget of time buys the most.
+    public var floatNodes: Set<String> = []
     /// Values (by name) whose range what they mean decides, not what calibration saw.
     public var fixedRanges: [String: ClosedRange<Float>]
     /// Moves powers of two from the channels of float operands into the weights of the convolution that reads them.
@@ -38,7 +41,9 @@ public struct QuantizationResult: Sendable {
 /// Turns a float graph into a quantised one from calibration statistics.
 public enum Quantizer {
     private static func placements(_ graph: Graph, _ options: QuantizationOptions) -> [NodeID: NodePlacement] {
-        var analysis = PlacementAnalysis(graph, pinned: options.pinned)
+        var analysis = PlacementAnalysis(
+            graph, pinned: options.pinned, chosen: options.floatNodes,
+            floatShare: options.floatNodes.isEmpty ? 0.03 : 0)
         return analysis.placements(activationType: options.activationType)
     }
 
@@ -85,6 +90,70 @@ public enum Quantizer {
         var balancing = ChannelBalancing(
             graph: graph, statistics: statistics, placements: placements(graph, options))
         return try balancing.balanced()
+    }
+
+    /// The values whose channel extrema ``equalized(_:statistics:)`` looks at; empty when no channel can be scaled.
+    public static func equalizableValues(_ graph: Graph) -> Set<ValueID> {
+        CrossLayerEqualization.scalableValues(graph)
+    }
+
+    /// The same function with equalised channels, see ``CrossLayerEqualization``; nil when nothing is to gain.
+    public static func equalized(
+        _ graph: Graph, statistics: CalibrationStatistics, options: QuantizationOptions
+    ) throws -> Graph? {
+        let placements = placements(graph, options)
+        return try CrossLayerEqualization(graph: graph, statistics: statistics) { placements[$0.id] != .integer }
+            .equalized()
+    }
+
+    /// What every rounding of `quantized`, alone, does to the outputs of `reference`, the graph that it was made of.
+    ///
+    /// - Parameters:
+    ///   - plan: runs `reference`.
+    ///   - samples: inputs of `reference`.
+    public static func noise(
+        of quantized: Graph, reference: Graph, plan: Plan, samples: [[Tensor]], progress: (Int, Int) -> Void
+    ) throws -> [NoiseSource] {
+        try NoiseSensitivity(reference: reference, quantized: quantized, plan: plan)
+            .measure(samples: samples, progress: progress)
+    }
+
+    /// The operators to keep in float and the activations to split so that the error falls the most while the latency that
+    /// ``LatencyModel`` expects grows by at most `budget` (0.07 for 7 %), and at most 7 % of the multiply-accumulates are
+    /// float.
+    ///
+    /// - Parameters:
+    ///   - graph: what `noise` was measured on.
+    ///   - base: `graph` before its channels were equalised.
+    ///   - statistics: channel extrema of `base`, see ``equalizableValues(_:)``.
+    public static func mixedPrecision(
+        _ graph: Graph, noise: [NoiseSource], base: Graph, statistics: CalibrationStatistics, budget: Double,
+        options: QuantizationOptions
+    ) -> MixedPrecisionChoice {
+        let placements = placements(graph, options)
+        let splittings = base.nodes.compactMap { node in
+            placements[node.id] == .integer ? ChannelSplitting(node, in: base, statistics: statistics) : nil
+        }
+        return MixedPrecisionSearch(graph: graph, noise: noise, placements: placements, splittings: splittings)
+            .run(budget: budget)
+    }
+
+    /// `graph` with the results of some operators split, see ``ChannelSplitting``.
+    ///
+    /// - Parameters:
+    ///   - splits: parts by location.
+    ///   - statistics: channel extrema of `graph`.
+    public static func split(
+        _ graph: Graph, splits: [String: Int], statistics: CalibrationStatistics
+    ) throws -> Graph {
+        var result = graph
+        for node in graph.nodes {
+            guard let parts = splits[node.location],
+                let splitting = ChannelSplitting(result[node.id], in: result, statistics: statistics)
+            else { continue }
+            result = try splitting.split(parts: parts)
+        }
+        return result
     }
 
     /// Quantises `graph`. Every value computed on integers gets parameters by its producer's contract: calibrated,

@@ -38,7 +38,12 @@ public enum RangeMethod: Sendable, Hashable {
 
 extension RangeStatistics {
     /// The real interval to quantise, always with 0 inside.
-    public func range(by method: RangeMethod, levels: Int) -> ClosedRange<Float> {
+    ///
+    /// - Parameter function: what alone reads the tensor, such as ELU, whose results' error the mean squared error is then
+    ///   taken of: where the function is flat, clipping costs nothing.
+    public func range(
+        by method: RangeMethod, levels: Int, through function: ((Double) -> Double)? = nil
+    ) -> ClosedRange<Float> {
         guard count > 0 else { return 0...0 }
         let whole = min(minimum, 0)...max(maximum, 0)
         switch method {
@@ -51,7 +56,7 @@ extension RangeStatistics {
             guard let found = entropyRange(levels: levels) else { return whole }
             return (Float(found.lowerBound)...Float(found.upperBound)).clamped(to: whole)
         case .percentile(let percent): return percentileRange(percent).clamped(to: whole)
-        case .meanSquaredError: return leastErrorRange(within: whole, levels: levels)
+        case .meanSquaredError: return leastErrorRange(within: whole, levels: levels, function)
         }
     }
 
@@ -70,15 +75,18 @@ extension RangeStatistics {
         return Float(min(low, 0))...Float(max(high, 0))
     }
 
-    /// A bin that has elements: its centre and their number.
+    /// A bin that has elements: its centre, what the function makes of it, and their number.
     private struct OccupiedBin {
         var centre: Double
+        var result: Double
         var count: Double
     }
 
     /// Expected squared error of a range: outside, the distance to the border; inside, the rounding of the bin's centre
-    /// where steps are wider than bins, else step^2 / 12.
-    private func squaredError(_ low: Double, _ high: Double, levels: Int, _ occupied: [OccupiedBin]) -> Double {
+    /// where steps are wider than bins, else step^2 / 12. With a function, that of its results.
+    private func squaredError(
+        _ low: Double, _ high: Double, levels: Int, _ occupied: [OccupiedBin], _ function: ((Double) -> Double)?
+    ) -> Double {
         let step = (high - low) / Double(levels - 1)
         let fine = step < Self.powerOfTwo(exponent)
         let uniform = step * step / 12
@@ -87,20 +95,29 @@ extension RangeStatistics {
         for bin in occupied {
             let clamped = min(max(bin.centre, low), high)
             let rounded = (clamped * inverse).rounded() * step
-            let rounding = fine ? uniform : (clamped - rounded) * (clamped - rounded)
-            error += bin.count * ((bin.centre - clamped) * (bin.centre - clamped) + rounding)
+            guard let function else {
+                let rounding = fine ? uniform : (clamped - rounded) * (clamped - rounded)
+                error += bin.count * ((bin.centre - clamped) * (bin.centre - clamped) + rounding)
+                continue
+            }
+            let difference = bin.result - function(fine ? clamped : rounded)
+            let slope = fine ? function(clamped + step / 2) - function(clamped - step / 2) : 0
+            error += bin.count * (difference * difference + slope * slope / 12)
         }
         return error
     }
 
-    private func leastErrorRange(within whole: ClosedRange<Float>, levels: Int) -> ClosedRange<Float> {
+    private func leastErrorRange(
+        within whole: ClosedRange<Float>, levels: Int, _ function: ((Double) -> Double)?
+    ) -> ClosedRange<Float> {
         var best = (low: Double(whole.lowerBound), high: Double(whole.upperBound))
         guard best.high > best.low else { return whole }
         let half = Self.powerOfTwo(exponent) / 2
         let occupied = bins.indices.filter { bins[$0] > 0 }.map {
-            OccupiedBin(centre: edge($0) + half, count: Double(bins[$0]))
+            let centre = edge($0) + half
+            return OccupiedBin(centre: centre, result: function?(centre) ?? centre, count: Double(bins[$0]))
         }
-        var least = squaredError(best.low, best.high, levels: levels, occupied)
+        var least = squaredError(best.low, best.high, levels: levels, occupied, function)
         // Coordinate descent over both ends on a 1/50 grid: each end shrinks by itself while that helps.
         let unit = (low: best.low / 50, high: best.high / 50)
         for _ in 0..<2 {
@@ -109,7 +126,7 @@ extension RangeStatistics {
                     let low = end == 0 ? unit.low * Double(k) : best.low
                     let high = end == 1 ? unit.high * Double(k) : best.high
                     guard high > low else { continue }
-                    let error = squaredError(low, high, levels: levels, occupied)
+                    let error = squaredError(low, high, levels: levels, occupied, function)
                     if error < least {
                         least = error
                         best = (low, high)

@@ -95,6 +95,17 @@ public struct RangeStatistics: Sendable, Hashable {
     /// The largest magnitude seen, 0 before that.
     var magnitude: Float { count > 0 ? max(abs(minimum), abs(maximum)) : 0 }
 
+    /// Mean square of the finite elements, each taken as its bin's centre; 0 before any was seen.
+    var meanSquare: Double {
+        guard count > 0 else { return 0 }
+        let half = Self.powerOfTwo(exponent) / 2
+        let sum = bins.indices.reduce(0.0) { sum, bin in
+            let centre = edge(bin) + half
+            return bins[bin] == 0 ? sum : sum + Double(bins[bin]) * centre * centre
+        }
+        return sum / Double(count)
+    }
+
     /// Lower edge of a bin.
     func edge(_ bin: Int) -> Double { Double(bin - binsPerSide) * Self.powerOfTwo(exponent) }
 

@@ -144,7 +144,8 @@ final class FastProgram {
 
     /// Runs on inputs that were checked against the graph's types. `timed` sees every node and its duration.
     func run(
-        _ inputs: [Tensor], _ observation: Observation?, timed: ((Node, Duration, Bool) -> Void)? = nil
+        _ inputs: [Tensor], _ observation: Observation?, timed: ((Node, Duration, Bool) -> Void)? = nil,
+        replacing: [ValueID: ValueReplacement] = [:]
     ) throws -> [Tensor] {
         for (port, tensor) in zip(graph.inputs, inputs) {
             try store(tensor, as: port.value)
@@ -165,6 +166,11 @@ final class FastProgram {
                 try runReference(node)
             }
             if let start { timed?(node, clock.now - start, isFast) }
+            for output in node.outputs {
+                guard let replacement = replacing[output] else { continue }
+                let operands = try node.inputs.map { try $0.map(tensor) }
+                try store(replacement(operands, tensor(output)), as: output)
+            }
             guard let observation else { continue }
             for output in node.outputs where observation.wants(output) {
                 try observation.observe(output, observation.borrows ? borrowed(output) : tensor(output))

@@ -33,6 +33,10 @@ public struct RunOptions: Sendable {
 /// Sees values while a graph runs: called once for every computed value, in execution order.
 public typealias ValueObserver = (ValueID, Tensor) throws -> Void
 
+/// Puts another tensor of the same type in the place of a value that was computed; is given the operands of the node that
+/// computed it (nil for operands left out) and the value.
+public typealias ValueReplacement = (_ operands: [Tensor?], _ result: Tensor) throws -> Tensor
+
 /// Who sees which values of a run.
 struct Observation {
     /// nil: all.
@@ -85,6 +89,12 @@ public final class Plan: @unchecked Sendable {
         try run(inputs, Observation(values: observing, borrows: true, observe: observe), timed: nil)
     }
 
+    /// Runs the graph with other tensors in the place of some of the values it computes. The values must not be those of
+    /// operators that move no element, whose results may share their operand's memory.
+    package func run(_ inputs: [Tensor], replacing replacements: [ValueID: ValueReplacement]) throws -> [Tensor] {
+        try run(inputs, nil, timed: nil, replacing: replacements)
+    }
+
     /// Runs the graph and tells for every node how long it took and whether a fast kernel did it.
     public func profile(
         _ inputs: [Tensor], _ timed: @escaping (_ node: Node, _ duration: Duration, _ isFast: Bool) -> Void
@@ -93,7 +103,8 @@ public final class Plan: @unchecked Sendable {
     }
 
     private func run(
-        _ inputs: [Tensor], _ observation: Observation?, timed: ((Node, Duration, Bool) -> Void)?
+        _ inputs: [Tensor], _ observation: Observation?, timed: ((Node, Duration, Bool) -> Void)?,
+        replacing: [ValueID: ValueReplacement] = [:]
     ) throws -> [Tensor] {
         guard inputs.count == graph.inputs.count else {
             throw Diagnostic(.badData, at: graph.name, "\(inputs.count) inputs given, \(graph.inputs.count) needed")
@@ -108,13 +119,14 @@ public final class Plan: @unchecked Sendable {
             typed.append(tensor.retyped(type))
         }
         if let program {
-            return try lock.withLock { try program.run(typed, observation, timed: timed) }
+            return try lock.withLock { try program.run(typed, observation, timed: timed, replacing: replacing) }
         }
-        return try runReference(typed, observation, timed: timed)
+        return try runReference(typed, observation, timed: timed, replacing: replacing)
     }
 
     private func runReference(
-        _ inputs: [Tensor], _ observation: Observation?, timed: ((Node, Duration, Bool) -> Void)?
+        _ inputs: [Tensor], _ observation: Observation?, timed: ((Node, Duration, Bool) -> Void)?,
+        replacing: [ValueID: ValueReplacement]
     ) throws -> [Tensor] {
         var values: [ValueID: Tensor] = [:]
         for (port, tensor) in zip(graph.inputs, inputs) {
@@ -136,7 +148,8 @@ public final class Plan: @unchecked Sendable {
                 throw diagnostic.located(in: node.location)
             }
             timed?(node, clock.now - start, false)
-            for (output, tensor) in zip(node.outputs, results) {
+            for (output, result) in zip(node.outputs, results) {
+                let tensor = try replacing[output].map { try $0(operands, result) } ?? result
                 values[output] = tensor
                 try observation?.see(output, tensor)
             }

@@ -30,7 +30,10 @@ struct Convert: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "OUT.tflite"))
     var output: String
 
-    @Option(help: "Number format of weights and activations: keep, float, int8 or int16x8.")
+    @Option(
+        help:
+            "Number format of weights and activations: keep, float, int8, int16x8, or mixed (int8 with float operators)."
+    )
     var precision: Precision = .keep
 
     @Option(help: "Element types of inputs and outputs: keep, float, or int8 for full-integer files.")
@@ -72,8 +75,17 @@ struct Convert: ParsableCommand {
 
     @Flag(
         inversion: .prefixedNo,
-        help: "Fits weights to the float layers' results on quantised inputs before they are rounded.")
+        help: "Fits weights to the float layers' results on quantised inputs (default: the recipe's, else for mixed).")
     var compensation: Bool?
+
+    @Flag(inversion: .prefixedNo, help: "Scales channels of small numbers up, between layers (int8).")
+    var equalization: Bool?
+
+    @Option(
+        help: ArgumentHelp(
+            "What float operators may add to the latency of the all-integer file (mixed; default: 7%).",
+            valueName: "PERCENT"))
+    var budget: String?
 
     @Option(
         help: ArgumentHelp(
@@ -110,13 +122,15 @@ struct Convert: ParsableCommand {
     func validate() throws {
         if let samples, samples < 1 { throw ValidationError("--samples is at least 1") }
         _ = try chosenRange(nil)
+        if budget != nil, precision != .mixed { throw ValidationError("--budget is about --precision mixed") }
+        _ = try chosenBudget()
     }
 
     func run() throws {
         let begin = ContinuousClock.now
         _ = try engine.options()
         let known = try recipe.load()
-        let needsData = precision == .int8 || precision == .int16x8
+        let needsData = [.int8, .int16x8, .mixed].contains(precision)
         let folder = try calibration.map {
             try SampleFolder($0, recipe: known, limit: samples ?? known?.calibration.samples)
         }
@@ -131,8 +145,10 @@ struct Convert: ParsableCommand {
         options.correctBiases = biasCorrection ?? known?.quantization.biasCorrection ?? true
         options.balanceChannels = channelBalancing ?? known?.quantization.channelBalancing ?? true
         options.statistics = try statistics.map { try StatisticsFile.load($0) }
-        options.weights = weights?.rounding ?? known?.quantization.weights ?? .nearest
-        options.compensation = compensation ?? known?.quantization.compensation ?? false
+        options.weights = weights?.rounding ?? known?.quantization.weights ?? options.weights
+        options.compensation = compensation ?? known?.quantization.compensation ?? (precision == .mixed)
+        options.equalize = equalization ?? known?.quantization.equalization ?? true
+        options.budget = try chosenBudget() ?? known?.quantization.budget ?? options.budget
         options.recipe = known
         options.exactHead = try exactHead(known, model)
         if options.exactHead == nil { options.head = try chosenHead(known, model) }
@@ -232,6 +248,15 @@ struct Convert: ParsableCommand {
             upper: ends?.upperBound ?? said?.upper ?? 1)
         return Recipe.Head(
             components: known?.head?.components ?? model.graph.outputs.first?.sourceName ?? "", decoding: decoding)
+    }
+
+    /// The budget as a share, nil when none is given.
+    private func chosenBudget() throws -> Double? {
+        guard let budget else { return nil }
+        guard let share = LatencyBudget.share(budget) else {
+            throw ValidationError("--budget is a percentage such as 7%, not \(budget)")
+        }
+        return share
     }
 
     private func chosenRange(_ known: Recipe?) throws -> RangeMethod {
