@@ -252,8 +252,8 @@ struct PostTraining {
             mixed.graph, statistics: mixed.statistics, options: mixed.quantization
         ).graph
         let errors = (
-            before: try error(of: all, against: plan, calibration),
-            after: try error(of: candidate, against: plan, calibration)
+            before: try bestError(of: all, against: plan, calibration),
+            after: try bestError(of: candidate, against: Plan(mixed.graph, options: run), calibration)
         )
         let kept = errors.after.relative < errors.before.relative
         let added = ((choice.expectedTime - 1) * 1000).rounded() / 10
@@ -276,19 +276,33 @@ struct PostTraining {
         of graph: inout Graph, towards reference: Graph, _ calibration: SampleFolder
     ) throws -> MethodOutcome {
         let plan = try Plan(reference, options: run)
+        let (corrected, layers) = try corrected(graph, towards: plan, calibration)
+        return try keep(
+            corrected, insteadOf: &graph, plan, calibration, method: "bias correction", detail: "\(layers) layers")
+    }
+
+    /// `graph` with corrected biases, and how many layers changed.
+    private func corrected(_ graph: Graph, towards plan: Plan, _ calibration: SampleFolder) throws -> (Graph, Int) {
         let count = max(1, min(Self.biasCorrectionSamples, heldOut.lowerBound))
         var means = ChannelMeans()
         var samples: [[Tensor]] = []
         for index in 0..<count {
             progress("correct biases", index, count + 1)
-            try means.collect(plan, sample: calibration.tensors(index, for: reference))
+            try means.collect(plan, sample: calibration.tensors(index, for: plan.graph))
             samples.append(try calibration.tensors(index, for: graph))
         }
-        var corrected = graph
-        let layers = try BiasCorrection.correct(&corrected, towards: means, samples: samples, options: run)
+        var result = graph
+        let layers = try BiasCorrection.correct(&result, towards: means, samples: samples, options: run)
         progress("correct biases", count + 1, count + 1)
-        return try keep(
-            corrected, insteadOf: &graph, plan, calibration, method: "bias correction", detail: "\(layers) layers")
+        return (result, layers)
+    }
+
+    /// The held-out error of a quantised graph, with corrected biases where that is better.
+    private func bestError(of graph: Graph, against plan: Plan, _ calibration: SampleFolder) throws -> OutputError {
+        let plain = try error(of: graph, against: plan, calibration)
+        guard options.correctBiases else { return plain }
+        let other = try error(of: corrected(graph, towards: plan, calibration).0, against: plan, calibration)
+        return other.relative < plain.relative ? other : plain
     }
 
     // MARK: Weights

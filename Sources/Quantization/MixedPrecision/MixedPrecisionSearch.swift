@@ -45,7 +45,7 @@ struct MixedPrecisionSearch {
 
     init(
         graph: Graph, noise: [NoiseSource], placements: [NodeID: NodePlacement], splittings: [ChannelSplitting] = [],
-        floatShare: Double = 0.06
+        floatShare: Double = 0.068
     ) {
         self.graph = graph
         self.noise = noise
