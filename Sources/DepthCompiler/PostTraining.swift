@@ -74,7 +74,8 @@ struct PostTraining {
             assumptions: assumptions)
     }
 
-    /// What statistics alone allow: ranges and balanced channels.
+    /// What statistics alone allow: ranges and balanced channels. A statistics file also rules out equalisation and
+    /// splitting when there are samples as well, because it knows the graph only as it was calibrated.
     private func quantize(
         _ source: Graph, with file: StatisticsFile?, _ quantization: QuantizationOptions
     ) throws -> Conversion {
@@ -238,16 +239,17 @@ struct PostTraining {
             budget: options.budget, options: plain.quantization)
         var mixed = plain
         mixed.quantization.floatNodes = choice.floatNodes
-        if let extrema, options.equalize || !choice.splits.isEmpty {
+        if options.statistics == nil {
+            mixed.graph = try Quantizer.split(
+                source, splits: choice.splits, statistics: extrema ?? CalibrationStatistics())
             // Where layers are float, their weights take factors without being rounded.
-            mixed.graph = try Quantizer.split(source, splits: choice.splits, statistics: extrema)
             if options.equalize, let extrema = try channelExtrema(of: mixed.graph, calibration, mixed.quantization) {
                 mixed.graph =
                     try Quantizer.equalized(mixed.graph, statistics: extrema, options: mixed.quantization)
                     ?? mixed.graph
             }
+            mixed.statistics = try balanced(&mixed.graph, calibration, mixed.quantization)
         }
-        mixed.statistics = try balanced(&mixed.graph, calibration, mixed.quantization)
         let candidate = try Quantizer.quantize(
             mixed.graph, statistics: mixed.statistics, options: mixed.quantization
         ).graph
@@ -262,9 +264,9 @@ struct PostTraining {
             kept ? mixed : plain,
             MethodOutcome(
                 name: "mixed precision", before: errors.before.decibels, after: errors.after.decibels, kept: kept,
-                detail: "\(expected) % of the noise expected to be left for \(added) % more time; "
-                    + choice.steps.joined(separator: "; ")
-                    + "; left: \(choice.largestLeft.joined(separator: ", "))")
+                detail: "\(choice.floatNodes.count) operators in float, \(choice.splits.count) activations split; "
+                    + "\(expected) % of the noise expected to be left for \(added) % more time",
+                steps: choice.steps + choice.largestLeft.map { "left: \($0)" })
         )
     }
 

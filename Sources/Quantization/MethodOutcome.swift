@@ -18,12 +18,18 @@ public struct MethodOutcome: Sendable, Hashable, Codable {
     /// What was done or why not, in a few words.
     public var detail: String
 
-    public init(name: String, before: Double, after: Double, kept: Bool, detail: String) {
+    /// What was decided, one line each, in its order.
+    public var steps: [String]
+
+    public init(
+        name: String, before: Double, after: Double, kept: Bool, detail: String, steps: [String] = []
+    ) {
         self.name = name
         self.before = before.isFinite ? before : nil
         self.after = after.isFinite ? after : nil
         self.kept = kept
         self.detail = detail
+        self.steps = steps
     }
 
     /// One line of text.

@@ -43,7 +43,10 @@ import Testing
             }
             let direct = "\(folder)/direct.tflite"
             try Self.succeed(
-                ["convert", Self.model, "-o", direct, "--precision", "int8", "--no-bias-correction", "--calibration"]
+                [
+                    "convert", Self.model, "-o", direct, "--precision", "int8", "--no-equalization",
+                    "--no-bias-correction", "--calibration",
+                ]
                     + Self.data.dropFirst())
             #expect(try Set(conversions + [Self.bytes(direct)]).count == 1)
             let one = "\(folder)/one.stats"

@@ -98,7 +98,7 @@ def measure(model, samples, peers, folder):
         np.save(data / f"{i:03}.npy", sample[None])
     depthc("convert", model, "-o", folder / "float.tflite", "--precision", "float")
     result = {}
-    for name, flags in (("depthc, ranges only", ["--no-bias-correction"]), ("depthc, default", [])):
+    for name, flags in (("depthc, ranges only", ["--no-equalization", "--no-bias-correction"]), ("depthc, default", [])):
         run = depthc("convert", model, "-o", folder / "int8.tflite", "--precision", "int8", "--calibration", data, *flags)
         result[name] = run.seconds, run.megabytes
     for peer, python in peers.items():

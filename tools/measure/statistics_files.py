@@ -47,7 +47,7 @@ def shards(checks, model, data, folder, options=()):
     for precision in ("int8", "int16x8"):
         direct = folder / f"direct{precision}.tflite"
         depthc("convert", model, "-o", direct, "--precision", precision, "--calibration", data, *options,
-               "--no-bias-correction")
+               "--no-equalization", "--no-bias-correction")
         files = {f.read_bytes() for f in [direct, *(f for f in converted if f.name.endswith(f"{precision}.tflite"))]}
         checks.expect(f"{precision} files of all of them and of --calibration: the same bytes", len(files) == 1)
     return whole
@@ -93,7 +93,7 @@ def main():
             for i, sample in enumerate(np.load(folder / "unet_calib.npy")):
                 np.save(data / f"{i:03}.npy", sample[None])
             run = depthc("convert", folder / "unet.onnx", "-o", folder / "unet.tflite", "--precision", "int8",
-                         "--calibration", data, "--no-bias-correction", "--threads", 2)
+                         "--calibration", data, "--no-equalization", "--no-bias-correction", "--threads", 2)
             checks.expect(f"ranges only: {run.seconds:.1f} s (at most {SECONDS})", run.seconds <= SECONDS)
             checks.expect(f"{run.megabytes:.0f} MB (at most {MEGABYTES})", run.megabytes <= MEGABYTES)
         else:

@@ -205,7 +205,7 @@ public struct ReportPage {
                 rows: report.methods.map {
                     [
                         .text($0.name), .number($0.before), .number($0.after), .text($0.kept ? "kept" : "rejected"),
-                        .text($0.detail),
+                        .text(([$0.detail] + $0.steps).joined(separator: "; ")),
                     ]
                 }) + note("AC-SQNR of the outputs for samples that the method did not see.")
     }
