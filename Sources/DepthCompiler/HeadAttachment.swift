@@ -61,6 +61,13 @@ extension Converter {
         }
     }
 
+    /// The location of the last linear operator before the output that gets an exact head; nil when none does.
+    static func exactHeadNode(_ graph: Graph, _ options: ConversionOptions) throws -> String? {
+        guard let head = options.exactHead else { return nil }
+        let value = try ExactHead.rangeValue(of: graph.outputs[output(head.output, of: graph)].value, in: graph)
+        return graph.producer(of: value)?.location
+    }
+
     static func output(_ name: String, of graph: Graph) throws(Diagnostic) -> Int {
         guard let index = graph.outputs.firstIndex(where: { $0.sourceName == name }) else {
             throw Diagnostic(

@@ -9,6 +9,9 @@ import TensorCore
 struct PostTraining {
     /// Samples that bias correction looks at; channel means need few.
     private static let biasCorrectionSamples = 4
+    /// What of the held-out squared error fitted weights may leave. Weights have many degrees of freedom: what gains less
+    /// on samples like those that they were fitted to may lose on others (measured on the bundled U-Net).
+    private static let fittingMargin = 0.9
     /// Samples that fitting weights looks at; all their values at one place of the graph are in memory at once.
     static let fittingSamples = 16
     /// Samples, the last ones, that decide what is kept.
@@ -39,6 +42,7 @@ struct PostTraining {
             integerPorts: options.ports == .int8, pinned: resolve(options.pinned, in: graph),
             balanceChannels: options.balanceChannels)
         try Converter.fixHeadRanges(&quantization, graph, nil, options)
+        if let location = try Converter.exactHeadNode(graph, options) { quantization.headNodes = [location] }
         guard let calibration else {
             return try quantize(source, with: options.statistics, quantization)
         }
@@ -329,17 +333,18 @@ struct PostTraining {
         return try keep(
             fitted, insteadOf: &graph, try Plan(reference, options: run), calibration,
             method: "weights by \(options.weights.rawValue)\(options.compensation ? " with compensation" : "")",
-            detail: "\(fits.filter(\.isKept).count) of \(fits.count) layers")
+            detail: "\(fits.filter(\.isKept).count) of \(fits.count) layers", margin: Self.fittingMargin)
     }
 
-    /// Puts `candidate` in place of `graph` when its outputs for held-out samples are closer to those of the float `plan`.
+    /// Puts `candidate` in place of `graph` when the squared error of its outputs for held-out samples, against those of
+    /// the float `plan`, falls below `margin` times what it was.
     private func keep(
         _ candidate: Graph, insteadOf graph: inout Graph, _ plan: Plan, _ calibration: SampleFolder, method: String,
-        detail: String
+        detail: String, margin: Double = 1
     ) throws -> MethodOutcome {
         let before = try error(of: graph, against: plan, calibration)
         let after = try error(of: candidate, against: plan, calibration)
-        let kept = after.relative < before.relative
+        let kept = after.relative < before.relative * margin
         if kept { graph = candidate }
         return MethodOutcome(
             name: method, before: before.decibels, after: after.decibels, kept: kept,

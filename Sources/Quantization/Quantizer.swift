@@ -14,6 +14,9 @@ public struct QuantizationOptions: Sendable, Hashable {
     public var pinned: Set<String>
     /// Nodes (by location) that stay float because that is where a budget of time buys the most.
     public var floatNodes: Set<String> = []
+    /// Nodes (by location) that mixed precision leaves on integers, because a curve head takes their place; the rounding of
+    /// their results and of all that is computed from them does not count.
+    public var headNodes: Set<String> = []
     /// Values (by name) whose range what they mean decides, not what calibration saw.
     public var fixedRanges: [String: ClosedRange<Float>]
     /// Moves powers of two from the channels of float operands into the weights of the convolution that reads them.
@@ -134,7 +137,9 @@ public enum Quantizer {
         let splittings = base.nodes.compactMap { node in
             placements[node.id] == .integer ? ChannelSplitting(node, in: base, statistics: statistics) : nil
         }
-        return MixedPrecisionSearch(graph: graph, noise: noise, placements: placements, splittings: splittings)
+        let heads = Set(graph.nodes.filter { options.headNodes.contains($0.location) }.map(\.id))
+        return MixedPrecisionSearch(
+            graph: graph, noise: noise, placements: placements, splittings: splittings, heads: heads)
             .run(budget: budget)
     }
 

@@ -30,9 +30,15 @@ struct MixedPrecisionSearch {
     let noise: [NoiseSource]
     let placements: [NodeID: NodePlacement]
     let splittings: [ChannelSplitting]
+    /// Operators that stay on integers and whose results a curve head makes finer.
+    let heads: Set<NodeID>
     /// Share of the multiply-accumulates that may be float in the end.
     let floatShare: Double
     private let times: [OperatorTimes]
+
+    /// How much longer float products take in depthc and in LiteRT where codes follow: depthc then adds products in
+    /// LiteRT's order, without fused multiply-add. The model's prices are those of float files.
+    private static let orderedProducts = SIMD2(1.6, 1)
 
     /// What a node takes on codes and in float, with its bridges, by engine of ``LatencyModel/engines``.
     private struct OperatorTimes {
@@ -45,18 +51,20 @@ struct MixedPrecisionSearch {
 
     init(
         graph: Graph, noise: [NoiseSource], placements: [NodeID: NodePlacement], splittings: [ChannelSplitting] = [],
-        floatShare: Double = 0.068
+        heads: Set<NodeID> = [], floatShare: Double = 0.068
     ) {
         self.graph = graph
         self.noise = noise
         self.placements = placements
         self.splittings = splittings
+        self.heads = heads
         self.floatShare = floatShare
         times = graph.nodes.filter { placements[$0.id] != .untouched }.map { node in
             let (inputs, outputs) = (graph.inputTypes(of: node), graph.outputTypes(of: node))
             var result = OperatorTimes(
                 node: node.id, integer: Self.time(node.op, inputs, outputs, isFloat: false),
                 float: Self.time(node.op, inputs, outputs, isFloat: true), operands: [])
+            if node.op.multipliesAndAccumulates { result.float *= Self.orderedProducts }
             for case let input? in node.inputs {
                 let type = graph.type(of: input)
                 guard let producer = graph[input].producer, type.elementType == .float32,
@@ -91,7 +99,10 @@ struct MixedPrecisionSearch {
     private static let thresholds = [0.1, 0.05, 0.02, 0.01, 0.005, 0.002]
 
     func run(budget: Double) -> MixedPrecisionChoice {
-        let sources = noise.filter { $0.relativeError > 0 }.map {
+        let refined = behindHeads()
+        let sources = noise.filter { source in
+            source.relativeError > 0 && !(source.kind == .activation && refined.contains(source.value))
+        }.map {
             Source(
                 error: $0.relativeError, value: $0.value, operators: operators(of: $0),
                 isActivation: $0.kind == .activation)
@@ -175,8 +186,23 @@ struct MixedPrecisionSearch {
         }
     }
 
+    /// The results of heads and of all that is computed from them.
+    private func behindHeads() -> Set<ValueID> {
+        var result = Set<ValueID>()
+        for node in graph.nodes
+        where heads.contains(node.id) || node.inputs.contains(where: { $0.map(result.contains) ?? false }) {
+            result.formUnion(node.outputs)
+        }
+        return result
+    }
+
     /// The operators that must be float for the noise to disappear; empty when no choice does that.
     private func operators(of source: NoiseSource) -> Set<NodeID> {
+        let result = neighbours(of: source)
+        return result.isDisjoint(with: heads) ? result : []
+    }
+
+    private func neighbours(of source: NoiseSource) -> Set<NodeID> {
         guard let producer = graph[source.value].producer else {
             return source.kind == .activation ? readers(of: source.value) : []
         }
