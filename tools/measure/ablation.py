@@ -35,8 +35,9 @@ ROWS = {
     "mixed, 3 %": "--precision mixed --budget 3%",
     "mixed, 7 %": "--precision mixed --budget 7%",
     "mixed, 12 %": "--precision mixed --budget 12%",
+    "mixed, 7 %, without compensation": "--precision mixed --budget 7% --no-compensation",
     "mixed, 7 %, GPTQ": "--precision mixed --budget 7% --weights gptq",
-    "mixed, 7 %, compensation": "--precision mixed --budget 7% --compensation",
+    "mixed, 7 %, Hilbert head": "--precision mixed --budget 7% --head hilbert",
 }
 HEADING = "## Ablation\n"
 INTRODUCTION = """
