@@ -40,12 +40,13 @@ let package = Package(
             name: "Quantization",
             dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime", "Passes", "CKernels", "CLAPACK"]),
         .target(name: "CurveHead", dependencies: ["TensorCore", "Operators", "GraphIR"]),
+        .target(name: "DSPEmulator", dependencies: ["TensorCore", "Operators", "GraphIR"]),
         .target(name: "Evaluation", dependencies: ["TensorCore", "ImageIO", "Operators", "GraphIR", "Runtime"]),
         .target(
             name: "DepthCompiler",
             dependencies: [
                 "TensorCore", "ImageIO", "Operators", "GraphIR", "ONNXImporter", "TFLiteCodec", "Runtime", "Passes",
-                "Quantization", "CurveHead", "Evaluation", .product(name: "Yams", package: "Yams"),
+                "Quantization", "CurveHead", "DSPEmulator", "Evaluation", .product(name: "Yams", package: "Yams"),
             ]),
         .executableTarget(
             name: "depthc",
@@ -76,6 +77,9 @@ let package = Package(
             dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "ONNXImporter", "Passes"]),
         .testTarget(
             name: "CurveHeadTests", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime", "CurveHead"],
+            exclude: ["Recorded"]),
+        .testTarget(
+            name: "DSPEmulatorTests", dependencies: ["TensorCore", "Operators", "GraphIR", "DSPEmulator"],
             exclude: ["Recorded"]),
         .testTarget(name: "RuntimeTests", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime"]),
         .testTarget(name: "ImageIOTests", dependencies: ["TensorCore", "ImageIO"], exclude: ["Goldens"]),

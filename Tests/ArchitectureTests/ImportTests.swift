@@ -14,12 +14,13 @@ private let allowed: [(target: String, imports: Set<String>)] = [
     ("Passes", ["TensorCore", "Operators", "ReferenceKernels", "GraphIR"]),
     ("Quantization", ["TensorCore", "Operators", "GraphIR", "Runtime", "Passes", "CKernels", "CLAPACK"]),
     ("CurveHead", ["TensorCore", "Operators", "GraphIR"]),
+    ("DSPEmulator", ["TensorCore", "Operators", "GraphIR"]),
     ("Evaluation", ["TensorCore", "ImageIO", "Operators", "GraphIR", "Runtime", "Foundation"]),
     (
         "DepthCompiler",
         [
             "TensorCore", "ImageIO", "Operators", "GraphIR", "ONNXImporter", "TFLiteCodec", "Runtime", "Passes",
-            "Quantization", "CurveHead", "Evaluation", "Yams", "Foundation",
+            "Quantization", "CurveHead", "DSPEmulator", "Evaluation", "Yams", "Foundation",
         ]
     ),
     (
