@@ -1,3 +1,4 @@
+import GraphIR
 import TensorCore
 
 /// One result of a node of the library.
@@ -54,6 +55,12 @@ package struct HexagonNode: Sendable {
 /// What one delegated partition becomes: nodes in execution order, the first of them INPUT, the last OUTPUT.
 package struct HexagonGraph: Sendable {
     package var nodes: [HexagonNode]
+    /// Where the values of the model are computed: unsigned codes, those of int8 values with the highest bit flipped.
+    /// Rewrites keep it true and drop the values that no longer exist.
+    package var values: [ValueID: HexagonReference]
 
-    package init(nodes: [HexagonNode] = []) { self.nodes = nodes }
+    package init(nodes: [HexagonNode] = [], values: [ValueID: HexagonReference] = [:]) {
+        self.nodes = nodes
+        self.values = values
+    }
 }
