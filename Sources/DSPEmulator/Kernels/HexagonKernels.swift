@@ -12,6 +12,50 @@ package enum HexagonKernels {
     package static func evaluate(
         _ node: HexagonNode, _ inputs: [Tensor], architecture: HexagonArchitecture
     ) throws -> [Tensor] {
-        throw Diagnostic(.unsupported, at: node.op.rawValue, "is not built yet")
+        switch node.op {
+        case .input, .output, .constant, .batchSequence:
+            throw Diagnostic(.unsupported, at: node.op.rawValue, "is no operator that can be run")
+        case .supernode, .supernodeDepth32:
+            try convolution(node, inputs, architecture: architecture)
+        case .depthwiseSupernode, .depthwiseSupernodeDepth32:
+            try depthwiseConvolution(node, inputs, architecture: architecture)
+        case .transposeConv2D:
+            try transposedConvolution(node, inputs, architecture: architecture)
+        case .matMul, .biasAdd:
+            try matrixMultiply(node, inputs)
+        case .requantize32To8, .quantizeDownAndShrinkRange:
+            try requantize32(node, inputs)
+        case .requantize8To8, .requantize8To8Depth32:
+            try requantize8(node, inputs)
+        case .add, .addDepth32, .subtract, .subtractDepth32, .multiplyTo32, .multiply, .multiplyDepth32, .divide,
+            .minimum, .maximum, .negate, .negateDepth32, .squareRoot:
+            try elementwise(node, inputs)
+        case .relu, .reluX, .tanh, .tanhDepth32, .sigmoid, .sigmoidDepth32, .hardSwish, .l2Normalize:
+            try activation(node, inputs)
+        case .softmax, .softmaxDepth32:
+            try softmax(node, inputs)
+        case .averagePool, .averagePoolDepth32, .maxPool, .maxPoolDepth32:
+            try pooling(node, inputs)
+        case .mean, .sum, .argMax, .argMaxDepth32, .argMin, .argMinDepth32:
+            try reduction(node, inputs)
+        case .resizeBilinear, .resizeBilinearDepth32, .resizeNearestNeighbor:
+            try resize(node, inputs)
+        case .concat, .concatDepth32, .pack:
+            try concat(node, inputs)
+        case .castInt8ToUInt8, .castUInt8ToInt8, .convertToDepth32, .convertFromDepth32, .nop, .reshape:
+            try layoutIdentity(node, inputs)
+        case .split, .splitDepth32, .slice, .stridedSlice:
+            try layoutPart(node, inputs)
+        case .pad, .padDepth32, .mirrorPad, .mirrorPadDepth32:
+            try layoutPad(node, inputs)
+        case .transpose, .spaceToDepth, .depthToSpace, .depthToSpaceDepth32, .spaceToBatch, .spaceToBatchDepth32,
+            .batchToSpace, .batchToSpaceDepth32:
+            try layoutRearrangement(node, inputs)
+        }
+    }
+
+    /// What a family throws for an operator that it does not have yet.
+    static func notBuilt(_ node: HexagonNode) -> Diagnostic {
+        Diagnostic(.unsupported, at: node.op.rawValue, "is not built yet")
     }
 }
