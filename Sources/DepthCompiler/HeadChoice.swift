@@ -14,7 +14,7 @@ extension Converter {
         func times(_ gain: Double) -> String { "\((gain * 100).rounded() / 100)x" }
         let measured =
             "noise of \((noise.steps * 100).rounded() / 100) steps of the 8-bit output in its accumulator on "
-            + "\(heldOutCount(calibration)) held-out samples, so that no head lowers the RMSE more than "
+            + "\(PostTraining.heldOut(of: calibration).count) held-out samples, so that no head lowers the RMSE more than "
             + times(noise.largestGain)
         guard let curve = noise.bestCurve else {
             conversion.notes.append("head kept: \(measured)")
@@ -35,7 +35,7 @@ extension Converter {
         guard let reference = conversion.floatGraph, let calibration else { throw needsFloat(head) }
         let graph = conversion.graph
         let accumulator = try ExactHead.accumulator(of: graph.outputs[output(head.output, of: graph)].value, in: graph)
-        let count = max(1, min(PostTraining.fittingSamples, calibration.count - heldOutCount(calibration)))
+        let count = PostTraining.fittingCount(of: calibration)
         let samples = try (0..<count).map { index in
             (
                 float: try calibration.tensors(index, for: reference),
@@ -58,7 +58,7 @@ extension Converter {
             MethodOutcome(
                 name: "refitted head", before: before.decibels, after: after.decibels, kept: isKept,
                 detail: "noise in the accumulator \(steps(before)) -> \(steps(after)) steps of the 8-bit output, "
-                    + "\(fits.first?.rows ?? 0) rows, \(heldOutCount(calibration)) held-out samples"))
+                    + "\(fits.first?.rows ?? 0) rows, \(PostTraining.heldOut(of: calibration).count) held-out samples"))
     }
 
     /// Pixels that a head is fitted to; it has few weights, and what they learn is the noise of whole pictures.
@@ -77,7 +77,7 @@ extension Converter {
         let run = RunOptions(engine: options.engine, threads: options.threads)
         let plans = (wanted: try Plan(wanted.graph, options: run), found: try Plan(found.graph, options: run))
         var noise = HeadNoise(range: range)
-        let count = heldOutCount(calibration)
+        let count = PostTraining.heldOut(of: calibration).count
         for number in 0..<count {
             progress("measure the head's noise", number, count)
             let index = calibration.count - count + number
@@ -87,10 +87,6 @@ extension Converter {
         }
         progress("measure the head's noise", count, count)
         return noise
-    }
-
-    private static func heldOutCount(_ calibration: SampleFolder?) -> Int {
-        min(PostTraining.heldOutSamples, max((calibration?.count ?? 0) - 1, 1))
     }
 
     private static func needsFloat(_ head: ExactHeadOptions) -> Diagnostic {

@@ -146,12 +146,7 @@ extension Graph {
 extension Model {
     /// FNV-1a, 64 bits, as 16 hexadecimal digits.
     static func hash(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = String(fnv1a(bytes), radix: 16)
+        let digits = String(bytes.fnv1a, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
-    }
-
-    /// FNV-1a, 64 bits.
-    static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
-        bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }

@@ -13,9 +13,9 @@ struct PostTraining {
     /// on samples like those that they were fitted to may lose on others (measured on the bundled U-Net).
     private static let fittingMargin = 0.9
     /// Samples that fitting weights looks at; all their values at one place of the graph are in memory at once.
-    static let fittingSamples = 16
+    private static let fittingSamples = 16
     /// Samples, the last ones, that decide what is kept.
-    static let heldOutSamples = 2
+    private static let heldOutSamples = 2
     /// Samples that channel extrema for equalisation come from.
     private static let equalizationSamples = 4
     /// Samples on which every rounding is measured by itself.
@@ -58,15 +58,15 @@ struct PostTraining {
             if outcome.kept { graph = equalized }
             methods.append(outcome)
         }
-        var statistics = try balanced(&graph, calibration, quantization)
+        let statistics = try balanced(&graph, calibration, quantization)
         try Converter.fixHeadRanges(&quantization, graph, statistics, options)
+        var result = try Quantizer.quantize(graph, statistics: statistics, options: quantization)
         if options.precision == .mixed {
-            let mixed = Mixed(graph: graph, statistics: statistics, quantization: quantization)
-            let (chosen, outcome) = try mixedPrecision(mixed, source, extrema, calibration)
-            (graph, statistics, quantization) = (chosen.graph, chosen.statistics, chosen.quantization)
+            let plain = Mixed(graph: graph, statistics: statistics, quantization: quantization, result: result)
+            let (chosen, outcome) = try mixedPrecision(plain, source, extrema, calibration)
+            (graph, result) = (chosen.graph, chosen.result)
             methods.append(outcome)
         }
-        var result = try Quantizer.quantize(graph, statistics: statistics, options: quantization)
         if options.weights != .nearest || options.compensation {
             methods.append(try fitWeights(of: &result.graph, towards: graph, calibration))
         }
@@ -106,10 +106,18 @@ struct PostTraining {
 
     // MARK: Samples
 
-    private var heldOut: Range<Int> {
+    /// The samples that decide what is kept: the last ones.
+    static func heldOut(of calibration: SampleFolder?) -> Range<Int> {
         let all = calibration?.count ?? 0
-        return all - min(Self.heldOutSamples, max(all - 1, 1))..<all
+        return all - min(heldOutSamples, max(all - 1, 1))..<all
     }
+
+    /// How many samples, the first ones, weights are fitted to.
+    static func fittingCount(of calibration: SampleFolder) -> Int {
+        max(1, min(fittingSamples, heldOut(of: calibration).lowerBound))
+    }
+
+    private var heldOut: Range<Int> { Self.heldOut(of: calibration) }
 
     /// Statistics of the values that quantisation asks for, from the first `count` samples (nil: all), with extrema of the
     /// channels of `channels`.
@@ -214,11 +222,12 @@ struct PostTraining {
 
     // MARK: Mixed precision
 
-    /// A float graph and how it is to be quantised.
+    /// A float graph, how it is quantised, and what comes of it.
     private struct Mixed {
         var graph: Graph
         var statistics: CalibrationStatistics
         var quantization: QuantizationOptions
+        var result: QuantizationResult
     }
 
     /// Keeps operators in float and splits activations within the budget, when that lowers the held-out error.
@@ -229,14 +238,11 @@ struct PostTraining {
         _ plain: Mixed, _ source: Graph, _ extrema: CalibrationStatistics?, _ calibration: SampleFolder
     ) throws -> (Mixed, MethodOutcome) {
         let plan = try Plan(plain.graph, options: run)
-        let all = try Quantizer.quantize(
-            plain.graph, statistics: plain.statistics, options: plain.quantization
-        ).graph
         let samples = try (0..<Self.sensitivitySamples).map { $0 * heldOut.lowerBound / Self.sensitivitySamples }.map {
             try calibration.tensors($0, for: plain.graph)
         }
         let noise = try Quantizer.noise(
-            of: all, reference: plain.graph, plan: plan, samples: samples,
+            of: plain.result.graph, reference: plain.graph, plan: plan, samples: samples,
             progress: { progress("measure every rounding", $0, $1) })
         let choice = Quantizer.mixedPrecision(
             plain.graph, noise: noise, base: source, statistics: extrema ?? CalibrationStatistics(),
@@ -254,12 +260,11 @@ struct PostTraining {
             }
             mixed.statistics = try balanced(&mixed.graph, calibration, mixed.quantization)
         }
-        let candidate = try Quantizer.quantize(
-            mixed.graph, statistics: mixed.statistics, options: mixed.quantization
-        ).graph
+        mixed.result = try Quantizer.quantize(
+            mixed.graph, statistics: mixed.statistics, options: mixed.quantization)
         let errors = (
-            before: try bestError(of: all, against: plan, calibration),
-            after: try bestError(of: candidate, against: Plan(mixed.graph, options: run), calibration)
+            before: try bestError(of: plain.result.graph, against: plan, calibration),
+            after: try bestError(of: mixed.result.graph, against: Plan(mixed.graph, options: run), calibration)
         )
         let kept = errors.after.relative < errors.before.relative
         let added = ((choice.expectedTime - 1) * 1000).rounded() / 10
@@ -318,7 +323,7 @@ struct PostTraining {
     private func fitWeights(
         of graph: inout Graph, towards reference: Graph, _ calibration: SampleFolder
     ) throws -> MethodOutcome {
-        let count = max(1, min(Self.fittingSamples, heldOut.lowerBound))
+        let count = Self.fittingCount(of: calibration)
         let samples = try (0..<count).map { index in
             (
                 float: try calibration.tensors(index, for: reference),

@@ -101,7 +101,7 @@ public struct StatisticsFile: Sendable, Hashable {
     }
 
     private static func hash(of graph: Graph) throws -> UInt64 {
-        Model.fnv1a(try TFLiteCodec.encode(graph, metadata: [:]))
+        try TFLiteCodec.encode(graph, metadata: [:]).fnv1a
     }
 }
 

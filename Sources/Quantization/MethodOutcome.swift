@@ -67,7 +67,7 @@ public struct OutputError: Sendable {
     public var decibels: Double { relative > 0 ? -10 * log10(relative) : .infinity }
 
     private static func relativeError(_ result: Tensor, _ wanted: Tensor) -> Double {
-        let (values, targets) = (real(result), real(wanted))
+        let (values, targets) = (result.realValues(), wanted.realValues())
         let finite = targets.filter(\.isFinite)
         guard !finite.isEmpty else { return 0 }
         let mean = finite.reduce(0, +) / Double(finite.count)
@@ -79,11 +79,5 @@ public struct OutputError: Sendable {
             return sum + (difference.isFinite ? difference * difference : variance)
         }
         return error / Double(finite.count) / variance
-    }
-
-    private static func real(_ tensor: Tensor) -> [Double] {
-        guard !tensor.elementType.isFloat, let parameters = tensor.type.quantization else { return tensor.doubles() }
-        let (scale, zeroPoint) = (Double(parameters.scale), Double(parameters.zeroPoint))
-        return tensor.doubles().map { ($0 - zeroPoint) * scale }
     }
 }

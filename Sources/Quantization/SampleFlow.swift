@@ -40,17 +40,42 @@ struct SampleFlow {
     func evaluate(_ node: Node, _ graph: Graph, replacing replaced: [ValueID: Tensor] = [:]) throws -> [[Tensor]] {
         try evaluate(
             node, graph,
-            operands: node.inputs.map { input in input.map { replaced[$0].map(Operand.constant) ?? .value($0) } })
+            operands: node.inputs.map { input in
+                input.map { replaced[$0].map(SingleNode.Operand.constant) ?? .value($0) }
+            })
     }
 
+    /// Runs one node on all samples with other operands.
+    func evaluate(_ node: Node, _ graph: Graph, operands: [SingleNode.Operand?]) throws -> [[Tensor]] {
+        let single = try SingleNode(node, graph, operands: operands, options: options)
+        var results = [[Tensor]](repeating: [], count: node.outputs.count)
+        for sample in 0..<count {
+            let outputs = try single.run { source in
+                guard let tensors = values[source] else {
+                    throw Diagnostic(.internalError, at: graph[source].name, "is used before it is computed")
+                }
+                return tensors[sample]
+            }
+            for (index, tensor) in outputs.enumerated() { results[index].append(tensor) }
+        }
+        return results
+    }
+}
+
+/// One node of a graph, made ready to run by itself.
+struct SingleNode {
     /// What a node is given in place of one of its operands.
     enum Operand {
         case value(ValueID)
         case constant(Tensor)
     }
 
-    /// Runs one node on all samples with other operands.
-    func evaluate(_ node: Node, _ graph: Graph, operands: [Operand?]) throws -> [[Tensor]] {
+    private let plan: Plan
+    /// The computed values that it reads, each once.
+    private let sources: [ValueID]
+
+    /// Constants among the operands are those of `graph`.
+    init(_ node: Node, _ graph: Graph, operands: [Operand?], options: RunOptions) throws {
         var single = Graph(name: node.location)
         var sources: [ValueID] = []
         var mapped: [ValueID: ValueID] = [:]
@@ -74,17 +99,10 @@ struct SampleFlow {
             node.op, inputs, names: node.outputs.map { graph[$0].name }, location: node.location,
             quantization: graph.outputTypes(of: node).map(\.quantization))
         for output in outputs { single.addOutput(output) }
-        let plan = try Plan(single, options: options)
-        var results = [[Tensor]](repeating: [], count: outputs.count)
-        for sample in 0..<count {
-            let given = try sources.map { source -> Tensor in
-                guard let tensors = values[source] else {
-                    throw Diagnostic(.internalError, at: graph[source].name, "is used before it is computed")
-                }
-                return tensors[sample]
-            }
-            for (index, tensor) in try plan.run(given).enumerated() { results[index].append(tensor) }
-        }
-        return results
+        plan = try Plan(single, options: options)
+        self.sources = sources
     }
+
+    /// The node's results when `tensor` gives the values that it reads.
+    func run(_ tensor: (ValueID) throws -> Tensor) throws -> [Tensor] { try plan.run(sources.map(tensor)) }
 }

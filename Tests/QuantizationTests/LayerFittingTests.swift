@@ -52,16 +52,7 @@ private enum Layer: String, CaseIterable, CustomTestStringConvertible {
     }
 }
 
-/// Deterministic numbers in [-1, 1).
-private struct Numbers {
-    var state: UInt64
-    mutating func next() -> Float {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return Float(state >> 40) / Float(1 << 23) - 1
-    }
-    mutating func tensor(_ shape: Shape) -> Tensor {
-        Tensor((0..<shape.elementCount).map { _ in next() }, shape: shape)
-    }
+extension Numbers {
     /// Neighbouring elements alike, as in pictures.
     mutating func smooth(_ shape: Shape) -> Tensor {
         var last: Float = 0

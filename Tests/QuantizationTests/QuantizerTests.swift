@@ -5,18 +5,6 @@ import Runtime
 import TensorCore
 import Testing
 
-/// Deterministic numbers in [-1, 1).
-private struct Numbers {
-    var state: UInt64
-    mutating func next() -> Float {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return Float(state >> 40) / Float(1 << 23) - 1
-    }
-    mutating func tensor(_ shape: Shape, scale: Float = 1) -> Tensor {
-        Tensor((0..<shape.elementCount).map { _ in next() * scale }, shape: shape)
-    }
-}
-
 private func convolution(
     _ graph: inout Graph, _ input: ValueID, _ name: String, outputs: Int, activation: Activation = .none,
     _ numbers: inout Numbers
@@ -55,31 +43,6 @@ private func unbalancedConcatenation() throws -> Graph {
         .concatenation(axis: 3, activation: .none), [scaled, second], names: ["joined"], location: "joined")[0]
     graph.addOutput(try convolution(&graph, joined, "third", outputs: 2, &numbers))
     return graph
-}
-
-private func samples(_ graph: Graph, _ count: Int, seed: UInt64 = 9) -> [[Tensor]] {
-    var numbers = Numbers(state: seed)
-    return (0..<count).map { _ in graph.inputs.map { numbers.tensor(graph.type(of: $0.value).shape) } }
-}
-
-private func statistics(
-    _ graph: Graph, _ samples: [[Tensor]], _ request: CalibrationRequest? = nil
-) throws -> CalibrationStatistics {
-    let plan = try Plan(graph, options: RunOptions(engine: .reference))
-    var result = CalibrationStatistics()
-    for sample in samples {
-        try result.collect(plan, sample: sample, request: request ?? Quantizer.completeRequest(graph))
-    }
-    return result
-}
-
-private func outputs(_ graph: Graph, _ samples: [[Tensor]]) throws -> [Float] {
-    let plan = try Plan(graph, options: RunOptions(engine: .reference))
-    return try samples.flatMap { try plan.run($0)[0].elements(of: Float.self) }
-}
-
-private func meanSquare(_ a: [Float], _ b: [Float]) -> Double {
-    zip(a, b).reduce(0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) } / Double(max(a.count, 1))
 }
 
 @Suite struct QuantizerTests {

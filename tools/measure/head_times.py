@@ -14,13 +14,36 @@ def _ratios(rounds, base):
     return {name: statistics.median(times[name] / times[base] for times in rounds) for name in rounds[0]}
 
 
+def _turn(files, number):
+    """The files of one round: every second round goes backwards, so that a drift inside rounds cancels too."""
+    return files if number % 2 == 0 else reversed(list(files))
+
+
+def _interpreters(files):
+    """LiteRT with XNNPACK and one thread for every file, with seeded inputs, warmed up."""
+    interpreters = {name: litert(path, "default", 1) for name, path in files.items()}
+    random = np.random.default_rng(1)
+    for interpreter in interpreters.values():
+        for detail in interpreter.get_input_details():
+            interpreter.set_tensor(detail["index"], random.random(detail["shape"]).astype(detail["dtype"]))
+        for _ in range(3):
+            interpreter.invoke()
+    return interpreters
+
+
+def _milliseconds(interpreter):
+    """What one invocation takes."""
+    begin = time.perf_counter()
+    interpreter.invoke()
+    return (time.perf_counter() - begin) * 1e3
+
+
 def in_depthc(files, base, rounds, runs=10):
     """Median ratios to `base`, and its milliseconds; `files` by name, one thread."""
     collected = []
     for number in range(rounds):
         times = {}
-        # Every second round goes backwards, so that a drift inside rounds cancels too.
-        for name in (files if number % 2 == 0 else reversed(list(files))):
+        for name in _turn(files, number):
             report = json.loads(depthc("bench", files[name], "--threads", 1, "--runs", runs, "--json", "-").out)
             times[name] = report["minimumMilliseconds"]
         collected.append(times)
@@ -30,20 +53,12 @@ def in_depthc(files, base, rounds, runs=10):
 
 def in_litert(files, base, rounds):
     """The same in LiteRT with XNNPACK and one thread, every file's invocations in one loop."""
-    interpreters = {name: litert(path, "default", 1) for name, path in files.items()}
-    random = np.random.default_rng(1)
-    for interpreter in interpreters.values():
-        for detail in interpreter.get_input_details():
-            interpreter.set_tensor(detail["index"], random.random(detail["shape"]).astype(detail["dtype"]))
-        for _ in range(3):
-            interpreter.invoke()
+    interpreters = _interpreters(files)
     collected = []
     for number in range(10 * rounds):
         times = {}
-        for name in (files if number % 2 == 0 else reversed(list(files))):
-            begin = time.perf_counter()
-            interpreters[name].invoke()
-            times[name] = (time.perf_counter() - begin) * 1e3
+        for name in _turn(files, number):
+            times[name] = _milliseconds(interpreters[name])
         collected.append(times)
     print(f"  LiteRT {len(collected)} rounds", flush=True)
     return _ratios(collected, base), statistics.median(times[base] for times in collected)
@@ -54,7 +69,7 @@ def undisturbed_in_depthc(files, base, rounds, runs=10):
     any round. Holds on a busy machine too."""
     shortest = {}
     for number in range(rounds):
-        for name in (files if number % 2 == 0 else reversed(list(files))):
+        for name in _turn(files, number):
             report = json.loads(depthc(
                 "bench", files[name], "--threads", 1, "--runs", runs, "--operators", "--json", "-").out)
             times = [node["minimumMilliseconds"] for node in report["nodes"]]
@@ -65,18 +80,10 @@ def undisturbed_in_depthc(files, base, rounds, runs=10):
 
 def undisturbed_in_litert(files, base, rounds):
     """Ratios of the times that one invocation in twenty stays below, in LiteRT with XNNPACK and one thread."""
-    interpreters = {name: litert(path, "default", 1) for name, path in files.items()}
-    random = np.random.default_rng(1)
-    for interpreter in interpreters.values():
-        for detail in interpreter.get_input_details():
-            interpreter.set_tensor(detail["index"], random.random(detail["shape"]).astype(detail["dtype"]))
-        for _ in range(3):
-            interpreter.invoke()
+    interpreters = _interpreters(files)
     times = {name: [] for name in files}
     for number in range(rounds):
-        for name in (files if number % 2 == 0 else reversed(list(files))):
-            begin = time.perf_counter()
-            interpreters[name].invoke()
-            times[name].append((time.perf_counter() - begin) * 1e3)
+        for name in _turn(files, number):
+            times[name].append(_milliseconds(interpreters[name]))
     quantiles = {name: float(np.quantile(values, 0.05)) for name, values in times.items()}
     return {name: value / quantiles[base] for name, value in quantiles.items()}, quantiles[base]

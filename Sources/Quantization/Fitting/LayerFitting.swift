@@ -42,7 +42,7 @@ public enum LayerFitting {
         var patch = GraphPatch("fit weights", on: graph)
         var fits: [LayerFit] = []
         for node in graph.nodes {
-            var operands: [SampleFlow.Operand?] = node.inputs.map { $0.map(SampleFlow.Operand.value) }
+            var operands: [SingleNode.Operand?] = node.inputs.map { $0.map(SingleNode.Operand.value) }
             if isFitted(node) {
                 progress(samples.count + fits.count, total)
                 if let layer = FittedLayer(node, graph, targets, samples: samples.count, options: options),
@@ -51,7 +51,7 @@ public enum LayerFitting {
                     fits.append(result.summary)
                     if result.summary.isKept {
                         let place = layer.operands
-                        operands += [SampleFlow.Operand?](
+                        operands += [SingleNode.Operand?](
                             repeating: nil, count: max(0, place.biasPosition + 1 - operands.count))
                         operands[place.weightPosition] = .constant(result.weights)
                         operands[place.biasPosition] = .constant(result.bias)

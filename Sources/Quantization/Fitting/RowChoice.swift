@@ -1,3 +1,5 @@
+import TensorCore
+
 /// Which output positions of which samples statistics are made of, and which decide. The same for the same layer, sample
 /// and options, whatever else is looked at.
 struct RowChoice: Sendable {
@@ -16,7 +18,7 @@ struct RowChoice: Sendable {
         let wanted = max(options.rowsPerInput * geometry.width, options.leastRows)
         let divides = samples >= Self.part
         let heldSamples = samples / Self.part
-        var random = SplitMix64(seed: options.seed ^ hash(layer) &+ UInt64(sample) &* 0x9E37_79B9_7F4A_7C15)
+        var random = SplitMix64(seed: options.seed ^ layer.utf8.fnv1a &+ UInt64(sample) &* 0x9E37_79B9_7F4A_7C15)
         func spread(_ rows: Int, over samples: Int) -> [Int] {
             let count = min((rows + samples - 1) / max(samples, 1), geometry.positions)
             return (0..<count).map { i in
@@ -42,11 +44,6 @@ struct RowChoice: Sendable {
             }
         }
         return result
-    }
-
-    /// FNV-1a.
-    private func hash(_ text: String) -> UInt64 {
-        text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 }
 

@@ -135,9 +135,8 @@ struct MixedPrecisionSearch {
                 current = (best.time, best.noise)
             }
         }
-        let before = Set(placements.compactMap { id, placement in if case .float = placement { id } else { nil } })
         let products = state.floats.filter { graph[$0].op.multipliesAndAccumulates }
-        result.floatNodes = Set(state.floats.subtracting(before).union(products).map { graph[$0].location })
+        result.floatNodes = Set(state.floats.subtracting(start.floats).union(products).map { graph[$0].location })
         for (index, parts) in state.splits { result.splits[graph[splittings[index].layer.node].location] = parts }
         result.expectedError = current.noise / all
         result.largestLeft = sources.map { source in

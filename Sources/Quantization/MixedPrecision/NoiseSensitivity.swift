@@ -59,15 +59,22 @@ struct NoiseSensitivity {
         var replacement: ValueReplacement
     }
 
+    /// How a value is rounded.
+    private struct Codes: Hashable {
+        var parameters: QuantizationParameters
+        var type: ElementType
+    }
+
     private func replacements() -> [Candidate] {
-        var codes: [String: [QuantizationParameters]] = [:]
+        var codes: [String: [Codes]] = [:]
         for node in quantized.nodes {
             for output in node.outputs {
                 let value = quantized[output]
                 guard let parameters = value.type.quantization, value.type.elementType != .int32 else { continue }
                 // QUANTIZE nodes are called after the value they round.
                 let name = node.op.isQuantize ? String(value.name.dropLast("/quantize".count)) : value.name
-                codes[name, default: []].append(parameters)
+                let found = Codes(parameters: parameters, type: value.type.elementType)
+                if codes[name]?.contains(found) != true { codes[name, default: []].append(found) }
             }
         }
         let integerNodes = Dictionary(
@@ -80,17 +87,10 @@ struct NoiseSensitivity {
             }
             guard node.op.rounds else { continue }
             for output in node.outputs {
-                guard let parameters = codes[reference[output].name],
-                    let type = quantized.nodes.lazy.flatMap({ quantized.outputTypes(of: $0) }).first(where: {
-                        $0.quantization == parameters[0]
-                    })?.elementType
-                else { continue }
-                let unique = parameters.reduce(into: [QuantizationParameters]()) {
-                    if !$0.contains($1) { $0.append($1) }
-                }
+                guard let roundings = codes[reference[output].name] else { continue }
                 result.append(
                     Candidate(kind: .activation, value: output) { _, tensor in
-                        unique.reduce(tensor) { Self.rounded($0, $1, type) }
+                        roundings.reduce(tensor) { Self.rounded($0, $1) }
                     })
             }
         }
@@ -100,34 +100,21 @@ struct NoiseSensitivity {
     private func weights(of node: Node, _ output: ValueID, _ twin: Node) -> Candidate? {
         guard node.inputs.count > 1, node.op.multipliesAndAccumulates, let float = reference.constant(node.inputs[1]),
             let codes = quantized.constant(twin.inputs[1]), float.elementType == .float32,
-            let parameters = codes.type.quantization, codes.elementType == .int8
+            codes.type.quantization != nil, codes.elementType == .int8
         else { return nil }
-        let real = Self.dequantized(codes, parameters)
+        let real = Tensor(codes.realValues().map { Float($0) }, shape: codes.shape)
         // The function of the node with its own float bias and the reals behind the codes.
-        let types = reference.outputTypes(of: node)
-        let operation = node.op
+        let arguments = node.inputs.enumerated().map { index, input in
+            index == 1 ? SingleNode.Operand.constant(real) : input.map { .value($0) }
+        }
         return Candidate(kind: .weights, value: output) { operands, result in
-            var single = Graph(name: node.location)
-            var inputs: [ValueID?] = []
-            var sources: [Tensor] = []
-            for (index, operand) in operands.enumerated() {
-                guard let operand else {
-                    inputs.append(nil)
-                    continue
+            let single = try SingleNode(node, self.reference, operands: arguments, options: self.plan.options)
+            let changed = try single.run { source in
+                guard let index = node.inputs.firstIndex(of: source), let tensor = operands[index] else {
+                    throw Diagnostic(.internalError, at: node.location, "an operand is missing")
                 }
-                if index == 1 {
-                    inputs.append(single.addConstant(real, name: "weights"))
-                } else if self.reference.constant(node.inputs[index]) != nil {
-                    inputs.append(single.addConstant(operand, name: "constant \(index)"))
-                } else {
-                    inputs.append(single.addInput("operand \(index)", operand.type))
-                    sources.append(operand)
-                }
-            }
-            let added = try single.addNode(
-                operation, inputs, names: ["result"], location: node.location, quantization: types.map(\.quantization))
-            single.addOutput(added[0])
-            let changed = try Plan(single, options: self.plan.options).run(sources)[0]
+                return tensor
+            }[0]
             return Self.withMeans(of: result, changed)
         }
     }
@@ -150,19 +137,10 @@ struct NoiseSensitivity {
         return result
     }
 
-    private static func dequantized(_ codes: Tensor, _ parameters: QuantizationParameters) -> Tensor {
-        let axis = parameters.axis ?? 0
-        let inner = codes.shape.dimensions.dropFirst(axis + 1).reduce(1, *)
-        let channels = parameters.scales.count
-        let values = codes.elements(of: Int8.self).enumerated().map { index, code in
-            Float(code) * parameters.scales[channels == 1 ? 0 : index / inner % channels]
-        }
-        return Tensor(values, shape: codes.shape)
-    }
-
     /// The reals behind the codes of `tensor`.
-    private static func rounded(_ tensor: Tensor, _ parameters: QuantizationParameters, _ type: ElementType) -> Tensor {
-        guard let codes = type.integerRange else { return tensor }
+    private static func rounded(_ tensor: Tensor, _ rounding: Codes) -> Tensor {
+        let parameters = rounding.parameters
+        guard let codes = rounding.type.integerRange else { return tensor }
         var result = tensor
         let inverse = 1 / parameters.scale
         let lowest = Float(Int(codes.lowerBound) - Int(parameters.zeroPoint))
