@@ -21,10 +21,20 @@ package enum HexagonOperator: String, Sendable, Hashable, CaseIterable {
     case depthwiseSupernode = "DepthwiseSupernode_8x8p32to8"
     case depthwiseSupernodeDepth32 = "DepthwiseSupernode_8x8p32to8_d32"
     case transposeConv2D = "QuantizedTransposeConv2d_8x8p32to8"
+    /// What preparation makes of a supernode whose filter is at most 4 deep; reads flat, writes depth-32.
+    case inputSupernode = "InputSupernode_8x8p32to8_outd32"
+    /// What preparation makes of a supernode with a 3 x 3 filter, two channels in and out and stride 1.
+    case supernode3322 = "Supernode3322_8x8p32to8"
+    /// Of preparation alone, between the expansion of a transposed convolution and its supernode.
+    case conv2D = "QuantizedConv2d_8x8to32"
+    /// Of preparation alone, as ``conv2D``.
+    case channelScale = "QuantizedChannelScale_32xf"
 
     // MatrixMultiply
     case matMul = "QuantizedMatMul_8x8to32"
     case biasAdd = "QuantizedBiasAdd_32p32to32"
+    /// What preparation makes of a matrix product, its bias and its requantisation.
+    case superFullyConnected = "SuperFC_8x8p32to8"
 
     // Quantize
     case requantize32To8 = "Requantize_32to8"
@@ -80,6 +90,8 @@ package enum HexagonOperator: String, Sendable, Hashable, CaseIterable {
     // Layout
     case concat = "QuantizedConcat_8"
     case concatDepth32 = "QuantizedConcat_8_d32"
+    /// A concatenation whose operands are already where they belong.
+    case fakeConcatDepth32 = "QuantizedFakeConcat_8_d32"
     case pack = "QuantizedPack_8"
     case split = "QuantizedSplit_8"
     case splitDepth32 = "QuantizedSplit_8_d32"
@@ -87,6 +99,8 @@ package enum HexagonOperator: String, Sendable, Hashable, CaseIterable {
     case stridedSlice = "QuantizedStridedSlice_8"
     case pad = "QuantizedPad_8"
     case padDepth32 = "QuantizedPad_8_d32"
+    /// The border of a convolution whose filter is larger than the margins of the depth-32 layout.
+    case padForConvolutionDepth32 = "QuantizedPadForConv_8_d32"
     case mirrorPad = "MirrorPad_8"
     case mirrorPadDepth32 = "MirrorPad_8_d32"
     case reshape = "Reshape"

@@ -13,16 +13,16 @@ package enum HexagonKernels {
         _ node: HexagonNode, _ inputs: [Tensor], architecture: HexagonArchitecture
     ) throws -> [Tensor] {
         switch node.op {
-        case .input, .output, .constant, .batchSequence:
+        case .input, .output, .constant, .batchSequence, .conv2D, .channelScale:
             throw Diagnostic(.unsupported, at: node.op.rawValue, "is no operator that can be run")
-        case .supernode, .supernodeDepth32:
+        case .supernode, .supernodeDepth32, .inputSupernode, .supernode3322:
             try convolution(node, inputs, architecture: architecture)
         case .depthwiseSupernode, .depthwiseSupernodeDepth32:
             try depthwiseConvolution(node, inputs, architecture: architecture)
         case .transposeConv2D:
             try transposedConvolution(node, inputs, architecture: architecture)
-        case .matMul, .biasAdd:
-            try matrixMultiply(node, inputs)
+        case .matMul, .biasAdd, .superFullyConnected:
+            try matrixMultiply(node, inputs, architecture: architecture)
         case .requantize32To8, .quantizeDownAndShrinkRange:
             try requantize32(node, inputs)
         case .requantize8To8, .requantize8To8Depth32:
@@ -44,9 +44,9 @@ package enum HexagonKernels {
             try concat(node, inputs)
         case .castInt8ToUInt8, .castUInt8ToInt8, .convertToDepth32, .convertFromDepth32, .nop, .reshape:
             try layoutIdentity(node, inputs)
-        case .split, .splitDepth32, .slice, .stridedSlice:
+        case .split, .splitDepth32, .slice, .stridedSlice, .fakeConcatDepth32:
             try layoutPart(node, inputs)
-        case .pad, .padDepth32, .mirrorPad, .mirrorPadDepth32:
+        case .pad, .padDepth32, .padForConvolutionDepth32, .mirrorPad, .mirrorPadDepth32:
             try layoutPad(node, inputs)
         case .transpose, .spaceToDepth, .depthToSpace, .depthToSpaceDepth32, .spaceToBatch, .spaceToBatchDepth32,
             .batchToSpace, .batchToSpaceDepth32:
