@@ -173,7 +173,7 @@ def biases(values, low, high, product_step, output_low, reciprocals, sums, input
         correction = wrapped(int(total) * input_zero)
         if correction != int(total) * input_zero:
             branches.append("bias.correctionWraps")
-        if F(correction) != correction:
+        if int(F(correction)) != correction:
             branches.append("bias.correctionRounded")
         exact = F(value - F(correction))
         if abs(exact) < 2**23 and abs(exact - np.trunc(exact)) == F(0.5):
