@@ -1,0 +1,136 @@
+import TensorCore
+
+/// Runs a graph of the library node by node, with the library's integers.
+///
+/// Tensors are row-major, of four extents, and without quantisation: the ranges are tensors of the graph. What enters at
+/// INPUT and leaves at OUTPUT has the element type of the model (int8 or uint8); between the casts codes are uint8.
+package struct HexagonInterpreter: Sendable {
+    package let graph: HexagonGraph
+    package let architecture: HexagonArchitecture
+    /// What the caller must give: INPUT's results in their order.
+    package let inputs: [HexagonOutput]
+    private let results: [HexagonReference]
+    /// For every node of the graph, the earlier ones that nobody reads after it.
+    private let released: [[Int]]
+
+    /// - Throws: `Diagnostic` (.badModel) when nodes share an id, read results that do not stand before them, or the graph
+    ///   has not one INPUT and one OUTPUT.
+    package init(_ graph: HexagonGraph, architecture: HexagonArchitecture) throws {
+        let entries = graph.nodes.filter { $0.op == .input }
+        let exits = graph.nodes.filter { $0.op == .output }
+        guard let entry = entries.first, entries.count == 1, let exit = exits.first, exits.count == 1 else {
+            throw Diagnostic(
+                .badModel, at: "graph for the DSP", "has \(entries.count) INPUT and \(exits.count) OUTPUT nodes")
+        }
+        var lastReader: [Int: Int] = [:]
+        var outputCounts: [Int: Int] = [:]
+        for (position, node) in graph.nodes.enumerated() {
+            for input in node.inputs {
+                guard let count = outputCounts[input.node], input.output >= 0, input.output < count else {
+                    throw Diagnostic(
+                        .badModel, at: node.location,
+                        "reads result \(input.output) of node \(input.node), which is not there")
+                }
+                lastReader[input.node] = position
+            }
+            guard outputCounts.updateValue(node.outputs.count, forKey: node.id) == nil else {
+                throw Diagnostic(.badModel, at: node.location, "has the id of another node")
+            }
+            lastReader[node.id] = position
+        }
+        var released = [[Int]](repeating: [], count: graph.nodes.count)
+        for (id, position) in lastReader { released[position].append(id) }
+        self.graph = graph
+        self.architecture = architecture
+        self.released = released
+        inputs = entry.outputs
+        results = exit.inputs
+    }
+
+    /// Runs every node and returns what OUTPUT reads.
+    ///
+    /// - Parameters:
+    ///   - values: as many as ``inputs``, each with as many elements as declared there; other extents are seen as these.
+    ///   - observe: called after every node with its results; constants and INPUT included, OUTPUT not.
+    /// - Throws: `Diagnostic` at the node: .badData when `values` do not fit, .unsupported for what the library refuses.
+    package func run(
+        _ values: [Tensor], observe: (HexagonNode, [Tensor]) throws -> Void = { _, _ in }
+    ) throws -> [Tensor] {
+        var live: [Int: [Tensor]] = [:]
+        var outputs: [Tensor] = []
+        for (position, node) in graph.nodes.enumerated() {
+            let computed: [Tensor]
+            switch node.op {
+            case .input:
+                computed = try given(values, to: node)
+            case .constant:
+                computed = [try constant(node)]
+            case .output:
+                outputs = try operands(node, live)
+                computed = []
+            default:
+                computed = try evaluate(node, operands(node, live))
+            }
+            if node.op != .output { try observe(node, computed) }
+            live[node.id] = computed
+            for id in released[position] { live[id] = nil }
+        }
+        return outputs
+    }
+
+    private func given(_ values: [Tensor], to node: HexagonNode) throws -> [Tensor] {
+        guard values.count == node.outputs.count else {
+            throw Diagnostic(
+                .badData, at: node.location, "got \(values.count) tensors instead of \(node.outputs.count)")
+        }
+        return try zip(values, node.outputs).enumerated().map { index, pair in
+            let (value, declared) = pair
+            guard value.elementType.byteCount == declared.elementSize,
+                Shape(declared.shape).checkedElementCount() == value.count
+            else {
+                throw Diagnostic(
+                    .badData, at: node.location,
+                    "tensor \(index) is \(value.type), declared as \(Shape(declared.shape))")
+            }
+            return value.retyped(TensorType(value.elementType, Shape(declared.shape)))
+        }
+    }
+
+    private func constant(_ node: HexagonNode) throws -> Tensor {
+        guard let constant = node.constant else {
+            throw Diagnostic(.internalError, at: node.location, "has no elements")
+        }
+        return constant
+    }
+
+    private func operands(_ node: HexagonNode, _ live: [Int: [Tensor]]) throws -> [Tensor] {
+        try node.inputs.map { input in
+            guard let tensors = live[input.node], input.output < tensors.count else {
+                throw Diagnostic(.internalError, at: node.location, "lost result \(input.output) of node \(input.node)")
+            }
+            return tensors[input.output]
+        }
+    }
+
+    private func evaluate(_ node: HexagonNode, _ operands: [Tensor]) throws -> [Tensor] {
+        do {
+            let computed = try HexagonKernels.evaluate(node, operands, architecture: architecture)
+            guard computed.count == node.outputs.count else {
+                throw Diagnostic(.internalError, at: "", "gave \(computed.count) results of \(node.outputs.count)")
+            }
+            return computed
+        } catch let problem as Diagnostic {
+            let reason = problem.location == node.op.rawValue ? "" : problem.location
+            throw Diagnostic(
+                problem.code, at: reason.isEmpty ? node.location : "\(node.location): \(reason)", problem.message,
+                suggestion: problem.suggestion)
+        }
+    }
+}
+
+extension HexagonNode {
+    /// Where it is, for diagnostics: operator, id and the TFLite operator that it belongs to.
+    package var location: String {
+        "\(op.rawValue) (node \(id)\(source.map { ", operator \($0) of the model" } ?? ""))"
+    }
+}
