@@ -1,10 +1,68 @@
 import TensorCore
 
 extension HexagonKernels {
-    /// The two supernodes: convolution, bias, clamp and requantisation in one.
+    /// Bytes of the vector memory that the library asks for; a slice of 32 filters that exceeds it keeps unsigned weights.
+    static let vectorMemory = 256 * 1024
+
+    /// The supernodes: convolution, bias, clamp and requantisation in one.
+    ///
+    /// The flat operator runs as the one that preparation puts in its place. Weights are unsigned on v60, in the kernel for
+    /// a depth up to 4, where a slice of them exceeds the vector memory, and on v66 with a horizontal stride above 2.
+    ///
+    /// Source: nnlib hexagon/ops/src/op_supernode_new.c, `supernode_check`, `shortin_supernode_check`;
+    /// hexagon/src/prepare.c, `depth32_replacement_op`, `do_convert_to_short_conv`.
     static func convolution(
         _ node: HexagonNode, _ inputs: [Tensor], architecture: HexagonArchitecture
     ) throws -> [Tensor] {
-        throw notBuilt(node)
+        if node.op == .supernode3322 { throw notBuilt(node) }
+        let operands = try ConvolutionOperands(node, inputs) { $0[3] }
+        let filter = operands.filter
+        let depth = filter.shape[2]
+        var isShallow = node.op == .inputSupernode
+        if node.op == .supernode, depth <= 4, operands.strideWidth <= 4, inputs.count < 13 {
+            guard operands.strideWidth == 1 || operands.strideWidth % 2 == 0 else {
+                throw Diagnostic(
+                    .unsupported, at: node.op.rawValue,
+                    "a depth of \(depth) with a horizontal stride of \(operands.strideWidth) stays on the flat layout, which is not built"
+                )
+            }
+            isShallow = true
+        }
+        if isShallow, depth > 4 || operands.strideWidth > 4 {
+            throw Diagnostic(.unsupported, at: node.op.rawValue, "a depth or horizontal stride above 4")
+        }
+
+        let (weightStep, weightZero) = RangeArithmetic.stepAndZero(operands.filterLow, operands.filterHigh)
+        let slice = filter.shape[0] * filter.shape[1] * ((depth + 31) / 32 * 32) * 32
+        let isSigned =
+            switch architecture {
+            case .v60: false
+            case .v65: !isShallow && slice <= vectorMemory
+            case .v66: !isShallow && slice <= vectorMemory && operands.strideWidth <= 2
+            }
+        let weights =
+            isSigned
+            ? ConvolutionWeights(signed: filter, zero: weightZero)
+            : ConvolutionWeights(unsigned: filter, zero: weightZero, depthMultiple: isShallow ? 4 : 32)
+        let factors = ChannelFactors(
+            channelScales: isShallow ? nil : operands.channelScales,
+            weightScales: weights.mayBeScaled ? weights.scales : nil)
+        guard
+            let requantization = ConvolutionRequantization(
+                operands, weightStep: weightStep, sums: weights.sums, factors: factors)
+        else { throw Diagnostic(.unsupported, at: node.op.rawValue, "a bias leaves 32 bits") }
+        let input = operands.input.shape
+        let loops = ConvolutionLoops(
+            weights: weights, requantization: requantization, filterHeight: filter.shape[0],
+            filterWidth: filter.shape[1], strideHeight: operands.strideHeight, strideWidth: operands.strideWidth,
+            inputZero: RangeArithmetic.stepAndZero(operands.inputLow, operands.inputHigh).zero,
+            rows: ConvolutionExtent(
+                input: input[1], window: filter.shape[0], stride: operands.strideHeight, padding: node.padding),
+            columns: ConvolutionExtent(
+                input: input[2], window: filter.shape[1], stride: operands.strideWidth, padding: node.padding))
+        return [
+            loops.run(operands.input), KernelInputs.scalarTensor(requantization.outputLow),
+            KernelInputs.scalarTensor(requantization.outputHigh),
+        ]
     }
 }
