@@ -83,31 +83,51 @@ extension Unary {
 }
 
 extension Operator {
-    /// The operator with `activation` behind it; nil where it has one already or TFLite has no room for it.
-    func with(_ activation: Activation) -> Operator? {
+    /// The activation in the operator's payload; nil where TFLite has no room for one.
+    var fusedActivation: Activation? {
         switch self {
-        case .conv2D(var op) where op.activation == .none:
+        case .conv2D(let op): op.activation
+        case .depthwiseConv2D(let op): op.activation
+        case .transposeConv(let op): op.activation
+        case .fullyConnected(let op): op.activation
+        case .averagePool2D(let op): op.activation
+        case .maxPool2D(let op): op.activation
+        case .binary(let op) where [.add, .sub, .mul, .div].contains(op.kind): op.activation
+        default: nil
+        }
+    }
+
+    /// The operator with `activation` in the place of its own; itself where there is no room for one.
+    func settingActivation(_ activation: Activation) -> Operator {
+        guard fusedActivation != nil else { return self }
+        switch self {
+        case .conv2D(var op):
             op.activation = activation
             return .conv2D(op)
-        case .depthwiseConv2D(var op) where op.activation == .none:
+        case .depthwiseConv2D(var op):
             op.activation = activation
             return .depthwiseConv2D(op)
-        case .transposeConv(var op) where op.activation == .none:
+        case .transposeConv(var op):
             op.activation = activation
             return .transposeConv(op)
-        case .fullyConnected(var op) where op.activation == .none:
+        case .fullyConnected(var op):
             op.activation = activation
             return .fullyConnected(op)
-        case .averagePool2D(var op) where op.activation == .none:
+        case .averagePool2D(var op):
             op.activation = activation
             return .averagePool2D(op)
-        case .maxPool2D(var op) where op.activation == .none:
+        case .maxPool2D(var op):
             op.activation = activation
             return .maxPool2D(op)
-        case .binary(var op) where op.activation == .none && [.add, .sub, .mul, .div].contains(op.kind):
+        case .binary(var op):
             op.activation = activation
             return .binary(op)
-        default: return nil
+        default: return self
         }
+    }
+
+    /// The operator with `activation` behind it; nil where it has one already or TFLite has no room for it.
+    func with(_ activation: Activation) -> Operator? {
+        fusedActivation == Activation.none ? settingActivation(activation) : nil
     }
 }
