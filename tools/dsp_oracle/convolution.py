@@ -180,7 +180,7 @@ def ordinary(rng):
 
     for architecture in ("v60", "v65", "v66"):
         for depth, channels in ((3, 5), (4, 33), (31, 3), (32, 32), (33, 7), (64, 4), (11, 40)):
-            scales = channel_scales(rng, channels) if depth % 2 else None
+            scales = channel_scales(rng, channels) if depth % 2 or depth == 4 else None
             add(f"1x1 depth {depth}", (2, 5, depth), (1, 1, depth, channels), architecture=architecture, scales=scales)
         for stride in (1, 2, 3):
             for padding in ("SAME", "VALID"):
@@ -211,12 +211,12 @@ def ordinary(rng):
         add(f"output's zero {zero}", (3, 4, 5), (2, 3, 5, 4), zeros=(120, 131, zero))
     gains = (0.25, 0.5, 1.0, 2.0, 4.0, 0.9999999, 1.0000001, 1.9999999, 2.0000002, 0.0003, 0.0021, 7.3, 129.0, 4000.0)
     for gain in gains:
-        add(f"gain {gain}", (2, 3, 2), (1, 1, 2, 4), gain=gain, bias_size=0.1, architecture="v65")
+        add(f"gain {gain}", (2, 3, 5), (1, 1, 5, 4), gain=gain, bias_size=0.1, architecture="v65")
         add(
             f"gain {gain} with scales", (2, 3, 4), (1, 1, 4, 4), gain=gain, bias_size=0.1, scales=channel_scales(rng, 4)
         )
     for exponent in (7, 8, 9, 12, 20):
-        add(f"gain 2^-{exponent} and more", (2, 3, 4), (1, 1, 4, 8), gain=1.3 * 2.0**-exponent, bias_size=0.02)
+        add(f"gain 2^-{exponent} and more", (2, 3, 5), (1, 1, 5, 8), gain=1.3 * 2.0**-exponent, bias_size=0.02)
     for output in ("relu", "relu6", "symmetric"):
         add(f"range of {output}", (3, 3, 5), (2, 2, 5, 6), output=output)
     for low, high in ((-1.0, 1.0), (-0.1, 1.7), (-1.7, 0.13), (-0.5, 1.0), (-1.0, 0.0), (-3.0, 0.001)):
@@ -226,8 +226,8 @@ def ordinary(rng):
     add("bias of a narrow step", (2, 2, 5), (1, 1, 5, 6), bias_step=1e-9, bias_size=3.0)
     add("bias of no range", (2, 2, 5), (1, 1, 5, 6), bias_step=0)
     add("1x1 of two batches", (3, 2, 5), (1, 1, 5, 6), data=rng.integers(0, 256, (2, 3, 2, 5)).astype(np.uint8))
-    add("even filter", (4, 5, 3), (2, 4, 3, 2), strides=(1, 2), zeros=(60, 120, 60))
-    add("filter larger than the image", (2, 2, 3), (5, 5, 3, 2), zeros=(60, 120, 60))
+    add("even filter", (4, 5, 5), (2, 4, 5, 2), strides=(1, 2), zeros=(60, 120, 60))
+    add("filter larger than the image", (2, 2, 5), (5, 5, 5, 2), zeros=(60, 120, 60))
     codes = rng.integers(0, 256, (1, 1, 9, 6)).astype(np.uint8)
     codes[..., 2:4] = 128
     add("channels of zeros", (2, 2, 9), (1, 1, 9, 6), codes=codes, scales=[1, 0.5, SMALLEST_SCALE, 0.3, 0.2, 0.1])
@@ -242,12 +242,12 @@ def ordinary(rng):
                 zeros=(201, 90, 100),
                 data=deep[..., :depth],
             )
-    data = np.full((1, 2, 2, 4), 255, np.uint8)
+    data = np.full((1, 2, 2, 5), 255, np.uint8)
     data[0, 0, 0] = 3
     step = F(F(0.02) * F(0.007))
     for architecture in ("v60", "v65", "v66"):
         for sign, code, least in (("positive", 255, 2**31 - 1), ("negative", 0, -(2**31))):
-            codes = np.full((1, 1, 4, 4), code, np.uint8)
+            codes = np.full((1, 1, 5, 4), code, np.uint8)
             inward = np.array([10000, 60000, 120000, 140000]).reshape(1, 1, 1, 4)
             bias = (least - np.sign(least) * inward).astype(np.int32)
             wide = (F(-(2.0**31)) * step, F(2.0**31) * step)
