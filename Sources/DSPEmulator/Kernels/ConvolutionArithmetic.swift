@@ -2,43 +2,69 @@
 struct ConvolutionRequantization {
     /// Per channel, for sums of `(input code - input zero) * weight` over the positions inside the input: bias, output zero
     /// and what rounding leaves of the input's zero point.
-    let offsets: [Int32]
+    private(set) var offsets: [Int32]
     let multipliers: [Int32]
     let shift: Int32
     /// The output range as the library reports it, with an integral code of zero.
     let outputLow: Float
     let outputHigh: Float
 
+    /// That of a supernode.
+    ///
     /// Source: nnlib hexagon/include/supernode_utils.h, `setup_initial_output_range`, `fill_info_minmax_basics`,
     /// `fill_bias_buf`, for an output range whose ends are both given.
     ///
     /// - Parameter sums: per channel, the sum of the weights as the library holds it.
     /// - Returns: nil when an offset leaves 32 bits, which the library refuses.
     init?(_ operands: ConvolutionOperands, weightStep: Float, sums: [Int32], factors: ChannelFactors) {
-        (outputLow, outputHigh) =
-            operands.outputLow < 0
-            ? RangeArithmetic.adjustedBothEnds(operands.outputLow, operands.outputHigh)
-            : (operands.outputLow, operands.outputHigh)
         let (inputStep, inputZero) = RangeArithmetic.stepAndZero(operands.inputLow, operands.inputHigh)
         let productStep = inputStep * weightStep
-        let outputStep = RangeArithmetic.dividedBy255(outputHigh - outputLow)
-        (multipliers, shift) = Self.multipliers(
-            productStep: productStep, outputStep: outputStep, factors: factors, count: sums.count)
-
-        let biasStep = (operands.biasHigh - operands.biasLow) / 0x1p32
-        let biasRatio = biasStep / productStep
-        let lowest = -outputLow / productStep
-        var offsets = [Int32](repeating: 0, count: sums.count)
+        self.init(
+            low: operands.outputLow, high: operands.outputHigh, productStep: productStep, factors: factors,
+            count: sums.count)
+        let biases = Self.biases(
+            operands.bias, low: operands.biasLow, high: operands.biasHigh, outputLow: outputLow,
+            productStep: productStep, count: sums.count)
         for channel in sums.indices {
-            let bias = channel < operands.bias.count ? operands.bias[channel] : 0
-            var offset = Float(bias) * biasRatio + lowest
+            var offset = biases[channel]
             if let inverse = factors.inverses { offset *= inverse[channel] }
             offset -= Float(sums[channel] &* inputZero)
             let rounded = offset.rounded(.toNearestOrEven)
             guard rounded >= -0x1p31, rounded < 0x1p31 else { return nil }
             offsets[channel] = Int32(rounded) &+ inputZero &* sums[channel]
         }
-        self.offsets = offsets
+    }
+
+    /// That of a fully connected supernode, which takes the input's zero point away exactly.
+    ///
+    /// Source: nnlib hexagon/ops/src/op_superfc_d32.c, `fill_info_minmax_basics`, `fill_bias_buf`.
+    init(fullyConnected operands: ConvolutionOperands, weightStep: Float, count: Int) {
+        let productStep = RangeArithmetic.stepAndZero(operands.inputLow, operands.inputHigh).step * weightStep
+        self.init(
+            low: operands.outputLow, high: operands.outputHigh, productStep: productStep,
+            factors: ChannelFactors(channelScales: nil, weightScales: nil), count: count)
+        offsets = Self.biases(
+            operands.bias, low: operands.biasLow, high: operands.biasHigh, outputLow: outputLow,
+            productStep: productStep, count: count
+        ).map(RangeArithmetic.nearest)
+    }
+
+    /// Everything but the offsets.
+    private init(low: Float, high: Float, productStep: Float, factors: ChannelFactors, count: Int) {
+        (outputLow, outputHigh) = low < 0 ? RangeArithmetic.adjustedBothEnds(low, high) : (low, high)
+        let outputStep = RangeArithmetic.dividedBy255(outputHigh - outputLow)
+        (multipliers, shift) = Self.multipliers(
+            productStep: productStep, outputStep: outputStep, factors: factors, count: count)
+        offsets = [Int32](repeating: 0, count: count)
+    }
+
+    /// Bias and output zero in steps of products; channels beyond the bias have none.
+    private static func biases(
+        _ bias: [Int32], low: Float, high: Float, outputLow: Float, productStep: Float, count: Int
+    ) -> [Float] {
+        let ratio = (high - low) / 0x1p32 / productStep
+        let lowest = -outputLow / productStep
+        return (0..<count).map { Float($0 < bias.count ? bias[$0] : 0) * ratio + lowest }
     }
 
     /// The output code of a sum.

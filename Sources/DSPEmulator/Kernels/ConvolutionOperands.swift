@@ -19,31 +19,33 @@ struct ConvolutionOperands {
     /// One factor per output channel; nil without, and for the scalar 1 that stands for that.
     let channelScales: [Float]?
 
+    /// - Parameter hasStrides: false for fully connected layers, which lack that input and those after it move up.
     /// - Throws: `Diagnostic` (.unsupported) for operands that the library refuses, and for an output range that it would
     ///   have to estimate.
-    init(_ node: HexagonNode, _ inputs: [Tensor], outputDepth: (Shape) -> Int) throws {
-        let operands = try KernelInputs(node, inputs, count: 12...13)
+    init(_ node: HexagonNode, _ inputs: [Tensor], hasStrides: Bool = true, outputDepth: (Shape) -> Int) throws {
+        let operands = try KernelInputs(node, inputs, count: hasStrides ? 12...13 : 11...11)
         input = try operands.tensor(0, .uint8)
         filter = try operands.tensor(1, .uint8)
         inputLow = try operands.scalar(2)
         inputHigh = max(try operands.scalar(3), inputLow + 1e-18)
         filterLow = try operands.scalar(4)
         filterHigh = try operands.scalar(5)
-        let strides = inputs[6].shape.dimensions
+        let strides = hasStrides ? inputs[6].shape.dimensions : [1, 1, 1, 1]
         guard strides.count == 4, strides[1] >= 1, strides[2] >= 1 else {
             throw operands.refused("strides of shape \(inputs[6].shape)")
         }
         strideHeight = strides[1]
         strideWidth = strides[2]
-        bias = try operands.tensor(7, .int32).elements()
-        biasLow = try operands.scalar(8)
-        biasHigh = try operands.scalar(9)
-        outputLow = try operands.scalar(10)
-        outputHigh = try operands.scalar(11)
+        let next = hasStrides ? 7 : 6
+        bias = try operands.tensor(next, .int32).elements()
+        biasLow = try operands.scalar(next + 1)
+        biasHigh = try operands.scalar(next + 2)
+        outputLow = try operands.scalar(next + 3)
+        outputHigh = try operands.scalar(next + 4)
         let scales = inputs.count == 13 ? try operands.numbers(12) : [1]
         channelScales = scales == [1] ? nil : scales
 
-        guard filter.shape[2] == input.shape[3] else {
+        if hasStrides, filter.shape[2] != input.shape[3] {
             throw operands.refused("filter depth \(filter.shape[2]) for input depth \(input.shape[3])")
         }
         guard inputLow.isFinite, inputHigh.isFinite else { throw operands.refused("the input range is not finite") }

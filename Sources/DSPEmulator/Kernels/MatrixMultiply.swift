@@ -8,12 +8,47 @@ extension HexagonKernels {
         switch node.op {
         case .matMul: try matrixProduct(node, inputs)
         case .biasAdd: try biasAdd(node, inputs)
-        default: throw notBuilt(node)
+        default: try fullyConnected(node, inputs)
         }
+    }
+
+    /// Matrix product, bias, clamp and requantisation in one: codes `[1, 1, rows, columns]`.
+    ///
+    /// Source: nnlib hexagon/ops/src/op_superfc_d32.c, `superfc_check`, `superfc_recalculate_strategy`.
+    private static func fullyConnected(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
+        func refused(_ reason: String) -> Diagnostic { Diagnostic(.unsupported, at: node.op.rawValue, reason) }
+        let operands = try ConvolutionOperands(node, inputs, hasStrides: false) { $0[3] }
+        guard operands.inputLow <= 0, operands.inputHigh >= 0 else { throw refused("invalid input range") }
+        let columns = operands.filter.shape[3]
+        let length = operands.filter.shape[0] * operands.filter.shape[1] * operands.filter.shape[2]
+        guard length >= 32, length % 16 == 0 else {
+            throw refused("rows of \(length) instead of a multiple of 16, at least 32")
+        }
+        guard operands.input.count % length == 0 else {
+            throw refused("\(operands.input.count) codes in rows of \(length)")
+        }
+        let (weightStep, weightZero) = RangeArithmetic.stepAndZero(operands.filterLow, operands.filterHigh)
+        let filter = operands.filter.retyped(TensorType(.uint8, Shape([1, 1, length, columns])))
+        let requantization = ConvolutionRequantization(
+            fullyConnected: operands, weightStep: weightStep, count: columns)
+        let rows = operands.input.count / length
+        let loops = ConvolutionLoops(
+            weights: ConvolutionWeights(unsigned: filter, zero: weightZero, depthMultiple: 32),
+            requantization: requantization, filterHeight: 1, filterWidth: 1, strideHeight: 1, strideWidth: 1,
+            inputZero: RangeArithmetic.stepAndZero(operands.inputLow, operands.inputHigh).zero,
+            rows: ConvolutionExtent(input: 1, window: 1, stride: 1, padding: .valid),
+            columns: ConvolutionExtent(input: rows, window: 1, stride: 1, padding: .valid))
+        return [
+            loops.run(operands.input.retyped(TensorType(.uint8, Shape([1, 1, rows, length])))),
+            KernelInputs.scalarTensor(requantization.outputLow), KernelInputs.scalarTensor(requantization.outputHigh),
+        ]
     }
 
     /// Rows of as many codes as the weights `[1, 1, length, columns]` have, whatever the operand's shape, times the weights:
     /// exact 32-bit sums that wrap, `[1, 1, rows, columns]`.
+    ///
+    /// For one row of at most 16 codes, the library packs weights 32 deep but reads them 16 deep: every other block of 32
+    /// columns is 0, and the others come from the first half of the weights. That is kept.
     ///
     /// Source: nnlib hexagon/ops/src/op_matmul.c, `matmul_execute`, `matmul_asm`.
     private static func matrixProduct(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
@@ -45,6 +80,15 @@ extension HexagonKernels {
                             }
                         }
                     }
+                }
+            }
+        }
+        if rows == 1, length <= 16, columns > 32 {
+            let sums = output.elements(of: Int32.self)
+            output.withMutableElements(of: Int32.self) { output in
+                for column in 0..<columns {
+                    let block = column / 32
+                    output[column] = block % 2 == 1 ? 0 : sums[block / 2 * 32 + column % 32]
                 }
             }
         }
