@@ -6,7 +6,7 @@ ops/src/op_supernode3322.c, asm_src/gvconv3322bbb_h.S).
 import numpy as np
 
 from .binary32 import LARGEST, F, clamped, code_of_zero, half_even, rounded_away, times_31, truncated, wrapped
-from .supernode import windows
+from .supernode import padded, windows
 
 
 def saturated_even(value):
@@ -18,6 +18,17 @@ def sums_of_products(data, codes, strides, padding, input_zero, weight_zero):
     return np.einsum("bhwyxi,yxio->bhwo", under, codes.astype(np.int64) - weight_zero, optimize=True)
 
 
+def shifted(data, size, strides, padding, fill):
+    """The image padded so that the first window starts where the flat node lets it start: the node finds the padding
+    before the image from the extents of its result, and takes zeros for whatever the last windows lack."""
+    edges = []
+    for extent, filter_extent, stride in zip(data.shape[1:3], size, strides):
+        count, _, _ = padded(extent, filter_extent, stride, padding)
+        _, before, _ = padded(count, filter_extent, stride, padding)
+        edges.append((before, max((count - 1) * stride + filter_extent - before - extent, 0)))
+    return np.pad(data, ((0, 0), *edges, (0, 0)), constant_values=fill)
+
+
 def steps(ranges):
     """Steps of the product and of the bias, and the output's range as given."""
     (low_in, high_in), (low_w, high_w), (low_b, high_b), (low_out, high_out) = [(F(a), F(b)) for a, b in ranges]
@@ -27,10 +38,12 @@ def steps(ranges):
 
 def flat(data, codes, ranges, strides, bias, padding):
     """`Supernode_8x8p32to8`: a 16-bit reciprocal of the output's range; up to three rows of output by scalar code,
-    which rounds the bias in another way."""
+    which rounds the bias in another way. Batches, and filters with a multiple of 16 weights, are left out."""
     product, bias_step, low, high = steps(ranges)
     ratio, offset = bias_step / product, -low / product
-    sums = sums_of_products(data, codes, strides, padding, code_of_zero(*ranges[0]), code_of_zero(*ranges[1]))
+    zero = code_of_zero(*ranges[0])
+    full = shifted(data, codes.shape[:2], strides, padding, zero)
+    sums = sums_of_products(full, codes, strides, "VALID", zero, code_of_zero(*ranges[1]))
     values = [int(value) for value in bias.reshape(-1)]
     if sums.shape[1] <= 3:
         branches = ["flat.upTo3Rows"]
