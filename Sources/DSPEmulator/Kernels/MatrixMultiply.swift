@@ -47,8 +47,9 @@ extension HexagonKernels {
     /// Rows of as many codes as the weights `[1, 1, length, columns]` have, whatever the operand's shape, times the weights:
     /// exact 32-bit sums that wrap, `[1, 1, rows, columns]`.
     ///
-    /// For one row of at most 16 codes, the library packs weights 32 deep but reads them 16 deep: every other block of 32
-    /// columns is 0, and the others come from the first half of the weights. That is kept.
+    /// For rows of at most 16 codes, the library packs weights 32 deep but its vector code, which takes one row or rows of
+    /// 16, reads them 16 deep: every other block of 32 columns is 0, and the others come from the first half of the
+    /// weights. That is kept.
     ///
     /// Source: nnlib hexagon/ops/src/op_matmul.c, `matmul_execute`, `matmul_asm`.
     private static func matrixProduct(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
@@ -83,12 +84,13 @@ extension HexagonKernels {
                 }
             }
         }
-        if rows == 1, length <= 16, columns > 32 {
+        if rows == 1 && length <= 16 || length == 16 {
             let sums = output.elements(of: Int32.self)
             output.withMutableElements(of: Int32.self) { output in
-                for column in 0..<columns {
+                for index in output.indices {
+                    let (row, column) = index.quotientAndRemainder(dividingBy: columns)
                     let block = column / 32
-                    output[column] = block % 2 == 1 ? 0 : sums[block / 2 * 32 + column % 32]
+                    output[index] = block % 2 == 1 ? 0 : sums[row * columns + block / 2 * 32 + column % 32]
                 }
             }
         }
