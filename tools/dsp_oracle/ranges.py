@@ -94,7 +94,12 @@ def quantized(value, low, high):
 
 
 def adjusted(low, high):
-    """The range that contains zero and has an integral zero code: quantize_adjust_range."""
+    """The range that contains zero and has an integral zero code."""
+    return adjusted_and_scaled(low, high)[:2]
+
+
+def adjusted_and_scaled(low, high):
+    """quantize_adjust_range: the range, and 255 over its width as the library rounds it."""
     low, high = min(F(0), F(low)), max(F(0), F(high))
     width = max(F(1e-18), high - low)
     if low < 0:
@@ -103,10 +108,12 @@ def adjusted(low, high):
         part = z - whole
         if NEAR_ZERO < part < NEAR_ONE:
             if whole > 0 and (whole > 253 or (part - F(1)) * low >= part * high):
-                high = low + F(-255) * low / whole
+                width = F(-255) * low / whole
+                high = low + width
             else:
                 low = high * (whole + F(1)) / (whole - F(254))
-    return F(low), F(high)
+                width = high - low
+    return F(low), F(high), F(255) / width
 
 
 def adjusted_for_zero(low, high):
