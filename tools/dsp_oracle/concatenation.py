@@ -1,6 +1,7 @@
-"""Concatenation and packing: op_concat_d32.c and op_pack.c of hexagon/ops/src, memconvert_hvx.S of hexagon/asm_src.
+"""Concatenation and packing: op_concat_d32.c, op_concat.c and op_pack.c of hexagon/ops/src, memconvert_hvx.S of
+hexagon/asm_src.
 
-Flat concatenations are turned into depth-32 concatenations before they run.
+Concatenations become depth-32 before they run, unless their result is one row and one column.
 """
 
 import numpy as np
@@ -20,6 +21,11 @@ BRANCHES = {
     "concat: range starts at 0": "",
     "concat: depth": "",
     "concat: other axis": "",
+    "flat concat: codes kept": "",
+    "flat concat: scaled": "",
+    "flat concat: shifted": "",
+    "flat concat: offset wraps at 16 bits": "",
+    "flat concat: other axis than depth": "refused by the library",
     "pack: codes kept": "",
     "pack: scaled": "",
     "pack: shifted": "",
@@ -53,6 +59,37 @@ def joined(inputs, spans, axis):
     return np.concatenate(parts, axis), low, high, taken
 
 
+def wrapped16(x):
+    return (x + 32768) % 65536 - 32768
+
+
+def converted(x, offset, gain):
+    """memconvert_hvx: (x + offset) * gain / 32768, sums modulo 16 bits."""
+    return clipped8(multiplied(wrapped16(x.astype(np.int64) + offset), gain))
+
+
+def joined_flat(inputs, spans, axis):
+    """QuantizedConcat_8, along the depth alone; the offset is in codes of the input."""
+    assert axis == 3
+    low = min(F(0), *(F(span[0]) for span in spans))
+    high = max(F(span[1]) for span in spans)
+    codes_per_unit = F(255) / (high - low)
+    taken, parts = [], []
+    for x, (in_low, in_high) in zip(inputs, spans):
+        in_low = min(F(0), F(in_low))
+        step = ranges.div_255(F(in_high) - in_low)
+        offset = max(0, ranges.rounded((in_low - low) / step))
+        gain = ranges.rounded(codes_per_unit * step * F(32768))
+        if offset == 0 and gain >= 32704:
+            taken.append("flat concat: codes kept")
+            parts.append(x)
+        else:
+            taken.append("flat concat: shifted" if offset else "flat concat: scaled")
+            taken += ["flat concat: offset wraps at 16 bits"] * (offset > 32767 - 255)
+            parts.append(converted(x, wrapped16(offset), min(gain, 32767)))
+    return np.concatenate(parts, axis), low, high, taken
+
+
 def packed(inputs, spans, axis):
     """QuantizedPack_8: along a new axis in front of the extents after `axis`; the batches, 1, disappear.
 
@@ -70,7 +107,7 @@ def packed(inputs, spans, axis):
             part = x
         else:
             taken.append("pack: shifted" if offset else "pack: scaled")
-            part = clipped8(multiplied(x.astype(np.int64) + offset, gain))
+            part = converted(x, offset, gain)
         shape = [*x.shape[1 : axis + 1], 1, *x.shape[axis + 1 :]]
         parts.append(part.reshape(shape))
     return np.concatenate(parts, axis), low, high, taken
@@ -105,13 +142,29 @@ def joined_cases(rng):
         ([(1, 3, 5, 32), (1, 3, 5, 32)], 3), ([(1, 3, 5, 7), (1, 3, 5, 40), (1, 3, 5, 3)], 3),
         ([(2, 3, 5, 33), (2, 3, 5, 31)], 3), ([(1, 3, 5, 8), (1, 3, 2, 8)], 2), ([(1, 3, 5, 8), (1, 4, 5, 8)], 1),
         ([(1, 3, 5, 8), (2, 3, 5, 8)], 0), ([(1, 2, 3, depth) for depth in (1, 2, 3, 4, 5, 6, 7)], 3),
-        ([(1, 1, 1, 100), (1, 1, 1, 28)], 3),
+        ([(1, 1, 4, 100), (1, 1, 4, 28)], 3),
     ]
     for extents, axis in shapes:
         inputs = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in extents]
         spans = [ranges.of_codes(0.01 + 0.007 * index, 100 + 9 * index) for index in range(len(extents))]
         found.append(recorded(f"shapes {[list(shape) for shape in extents]} on {axis}", "QuantizedConcat_8_d32", joined,
                               inputs, spans, axis, axis))
+    return found
+
+
+def flat_cases(rng):
+    codes = np.arange(256, dtype=np.uint8).reshape(1, 1, 1, 256)
+    found = []
+    for first, second in (((0.02, 128), (0.02, 128)), ((0.02, 0), (0.01, 0)), ((0.02, 128), (0.02, 100)),
+                          ((0.02, 0), (0.02, 255)), ((0.02, 0), (0.01998, 0)), ((0.02, 0), (0.01996, 0)),
+                          ((0.05, 255), (0.0003, 9)), ((0.05, 255), (0.001, 40)), ((0.031, 77), (0.0173, 140))):
+        spans = [ranges.of_codes(*first), ranges.of_codes(*second)]
+        found.append(recorded(f"steps and zeros {first} {second}", "QuantizedConcat_8", joined_flat, [codes, codes],
+                              spans, 3, 3))
+    for depths in ((100, 28), (1, 2, 130, 7), (129, 127, 1)):
+        inputs = [rng.integers(0, 256, (2, 1, 1, depth), dtype=np.uint8) for depth in depths]
+        spans = [ranges.of_codes(0.01 + 0.007 * index, 100 + 9 * index) for index in range(len(depths))]
+        found.append(recorded(f"depths {depths}", "QuantizedConcat_8", joined_flat, inputs, spans, 3, 3))
     return found
 
 
@@ -131,4 +184,4 @@ def packed_cases(rng):
 
 
 def cases(rng):
-    return joined_cases(rng) + packed_cases(rng)
+    return joined_cases(rng) + flat_cases(rng) + packed_cases(rng)
