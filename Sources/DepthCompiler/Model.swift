@@ -12,6 +12,8 @@ public struct Model: Sendable {
     public var path: String
     public var format: Format
     public var graph: Graph
+    /// What a runtime sees of a flatbuffer, with the nodes and values of ``graph``; nil for other files.
+    package var listing: OperatorListing?
     /// What was assumed where the file or the options leave room, one sentence each.
     public var assumptions: [String]
     /// What is wrong with the file but does not keep it from being shown, one sentence each.
@@ -71,7 +73,8 @@ extension Model {
         if let metadata { graph.restoreSources(of: metadata) }
         let hasTable = metadata?.outputs.contains { $0.isDecodedByTable == true } ?? false
         return Model(
-            path: path, format: .tflite, graph: graph, assumptions: decoded.assumptions, warnings: [],
+            path: path, format: .tflite, graph: graph, listing: decoded.listing, assumptions: decoded.assumptions,
+            warnings: [],
             metadata: metadata,
             decodeTable: hasTable ? decoded.metadata[Converter.decodeTableName].flatMap(decodeTable) : nil,
             sourceHash: hash(bytes), byteCount: bytes.count,

@@ -15,6 +15,8 @@ struct Decoder {
     private var assumptions: [String] = []
     /// Graph values by tensor index.
     private var values: [Int: ValueID] = [:]
+    private var listed: [ListedOperator] = []
+    private var listedTensors: [Int: ListedTensor] = [:]
     private var totalBytes = 0
     /// True when shapes in the file may differ from those that follow from the inputs.
     private var hasOpenShapes: Bool
@@ -53,10 +55,12 @@ struct Decoder {
             }
         }
         try addOutputs()
+        let inputs = try subgraph.inputs.integers.map { try list($0) }
+        let outputs = try subgraph.outputs.integers.map { try list($0) }
         graph.removeUnused()
         return DecodedModel(
-            graph: graph, assumptions: assumptions, metadata: try file.metadata(),
-            description: file.info.description.string)
+            graph: graph, listing: listing(inputs: inputs, outputs: outputs), assumptions: assumptions,
+            metadata: try file.metadata(), description: file.info.description.string)
     }
 
     // MARK: Operators
@@ -121,6 +125,39 @@ struct Decoder {
             }
         }
         try checkSameScale(op, types)
+        listed.append(
+            ListedOperator(
+                builtin: builtin, version: Int(try file.operatorCode(Int(raw.codeIndex)).version), op: op,
+                inputs: try raw.inputs.integers.map { $0 == -1 ? nil : try list($0) },
+                outputs: try raw.outputs.integers.map { try list($0) }, node: graph[results[0]].producer))
+    }
+
+    // MARK: Listing
+
+    /// Notes what the file says of a tensor that the graph has by now; returns its index.
+    private mutating func list(_ index: Int) throws -> Int {
+        guard listedTensors[index] == nil, let value = values[index] else { return index }
+        let isConstant = try fileTensor(index).constant != nil
+        listedTensors[index] = ListedTensor(
+            name: graph[value].name, type: graph.type(of: value),
+            constant: isConstant ? graph.constant(value) : nil, value: value)
+        return index
+    }
+
+    /// The listing, with the identifiers of what is left of the graph.
+    private func listing(inputs: [Int], outputs: [Int]) -> OperatorListing {
+        let existing = Set(graph.valueIDs)
+        return OperatorListing(
+            operators: listed.map { entry in
+                var entry = entry
+                if let node = entry.node, !graph.contains(node) { entry.node = nil }
+                return entry
+            },
+            tensors: listedTensors.mapValues { tensor in
+                var tensor = tensor
+                if let value = tensor.value, !existing.contains(value) { tensor.value = nil }
+                return tensor
+            }, inputs: inputs, outputs: outputs)
     }
 
     /// Old files give the new shape as an option instead of an operand.

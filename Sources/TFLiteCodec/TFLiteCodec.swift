@@ -4,6 +4,8 @@ import TensorCore
 /// What a `.tflite` file holds: the graph, and what the caller should know about how it was read.
 package struct DecodedModel: Sendable {
     package var graph: Graph
+    /// The file's operators, also those that the graph does not need.
+    package var listing: OperatorListing
     /// What was assumed where the file leaves room, one sentence each.
     package var assumptions: [String]
     /// The metadata entries by name, without `min_runtime_version`, which export computes.
@@ -58,6 +60,16 @@ package enum TFLiteCodec {
             }
         } catch let diagnostic as Diagnostic {
             throw diagnostic.located(in: path)
+        }
+    }
+
+    /// What a runtime would see of the file that `graph` is written to.
+    ///
+    /// - Parameter graph: canonical; see ``canonical(_:)``.
+    package static func listing(of graph: Graph) -> OperatorListing {
+        OperatorListing(graph) { node in
+            let types = CodedTypes(inputs: graph.inputTypes(of: node), outputs: graph.outputTypes(of: node))
+            return Int(OperatorVersion.version(of: node.op, types))
         }
     }
 

@@ -16,6 +16,24 @@ import Testing
         #expect(read.metadata == ["depthc": Array("{}".utf8)])
     }
 
+    @Test(arguments: OneOperatorModels.all.indices)
+    func aGraphIsListedLikeItsFile(_ index: Int) throws {
+        let model = OneOperatorModels.all[index]
+        let read = try TFLiteCodec.decode(bytes: try TFLiteCodec.encode(model.graph), path: "model")
+        let own = TFLiteCodec.listing(of: try TFLiteCodec.canonical(model.graph))
+        func text(_ listing: OperatorListing) -> [String] {
+            listing.operators.map { entry in
+                let tensors =
+                    entry.inputs.map { $0.map { listing[tensor: $0] } } + entry.outputs.map { listing[tensor: $0] }
+                let types = tensors.map { $0.map { "\($0.type) \($0.constant != nil)" } ?? "absent" }
+                return "\(entry.builtin) \(entry.version) \(entry.op) \(types)"
+            }
+        }
+        #expect(text(read.listing) == text(own), "\(model)")
+        #expect(read.listing.operators.map(\.node) == read.graph.nodes.map(\.id), "\(model)")
+        #expect(read.listing.inputs.map { read.listing[tensor: $0].value } == read.graph.inputs.map(\.value))
+    }
+
     @Test func everyOperatorHasAModel() {
         let names = Set(OneOperatorModels.all.flatMap { $0.graph.nodes.map(\.op.name) })
         #expect(names.count == 98, "\(names.sorted())")

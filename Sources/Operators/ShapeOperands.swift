@@ -1,8 +1,6 @@
-import Operators
-
 extension Operator {
     /// The operands that decide shapes and axes: constant in every graph, int32 in every file.
-    var shapeOperands: [Int] {
+    package var shapeOperands: [Int] {
         switch self {
         case .transposeConv, .split, .fill: [0]
         case .reduce, .argument, .topK, .cumulativeSum, .reshape, .transpose, .pad, .padV2, .mirrorPad, .expandDims,
@@ -16,5 +14,5 @@ extension Operator {
     }
 
     /// RANGE's bounds decide its shape too, but have the type of the result.
-    var constantOperands: [Int] { self == .range ? [0, 1, 2] : shapeOperands }
+    package var constantOperands: [Int] { self == .range ? [0, 1, 2] : shapeOperands }
 }
