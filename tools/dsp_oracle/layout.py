@@ -1,6 +1,9 @@
-"""Operators that move codes: op_pad.c, op_pad_d32.c, op_mirrorpad.c, op_mirrorpad_d32.c, op_split.c, op_slice.c,
-op_stridedslice.c, op_reshape.c, op_transpose.c, op_depthspace.c and op_batchspace.c of hexagon/ops/src, and the
-depth-32 forms of the last two and of split, whose results are the flat ones'.
+"""Operators that move codes: op_pad.c, op_pad_d32.c, op_mirrorpad.c, op_split.c, op_slice.c, op_stridedslice.c,
+op_reshape.c, op_transpose.c, op_depthspace.c and op_batchspace.c of hexagon/ops/src, and the depth-32 forms of the last
+two and of split, whose results are the flat ones'.
+
+There is a depth-32 form of the mirroring pad, but preparation never takes it: it looks for the amounts in operand 3,
+where the delegate's node has the high end of the range.
 
 Ranges are passed on; only what is filled in is computed. Operands stand in the order of the delegate's builders.
 """
@@ -132,22 +135,20 @@ def pad_cases(record):
 
 def mirror_cases(record):
     plan = [
-        ((1, 4, 5, 3), [[0, 0], [1, 2], [3, 1], [0, 0]], True), ((1, 3, 3, 32), [[0, 0], [2, 2], [2, 2], [0, 0]], True),
-        ((1, 2, 4, 33), [[0, 0], [1, 0], [0, 3], [0, 0]], True), ((2, 3, 2, 4), [[0, 0], [0, 2], [1, 1], [0, 0]], True),
-        ((1, 3, 3, 4), [[0, 0], [1, 1], [1, 2], [2, 3]], False), ((3, 2, 2, 3), [[1, 2], [1, 1], [0, 0], [0, 0]], False),
+        ((1, 4, 5, 3), [[0, 0], [1, 2], [3, 1], [0, 0]]), ((1, 3, 3, 32), [[0, 0], [2, 2], [2, 2], [0, 0]]),
+        ((1, 2, 4, 33), [[0, 0], [1, 0], [0, 3], [0, 0]]), ((2, 3, 2, 4), [[0, 0], [0, 2], [1, 1], [0, 0]]),
+        ((1, 3, 3, 4), [[0, 0], [1, 1], [1, 2], [2, 3]]), ((3, 2, 2, 3), [[1, 2], [1, 1], [0, 0], [0, 0]]),
     ]  # fmt: skip
-    for shape, pads, depth32 in plan:
+    for shape, pads in plan:
         for mode in ("reflect", "symmetric"):
             codes = record.codes(*shape)
             result = np.pad(codes, pads, mode)
             branches = [f"mirror: {mode}"]
             branches += ["mirror: depth"] if sum(pads[3]) else []
             branches += ["mirror: batches"] if sum(pads[0]) else []
-            ends = record.range()
-            for form in ("", "_d32") if depth32 else ("",):
-                name = f"{mode} {list(shape)} by {pads}".replace(", ", ",")
-                record.add(name, f"MirrorPad_8{form}", [codes, integers(pads, (1, 1, 4, 2))], [], [result], branches,
-                           ends, padding=f"MIRROR_{mode.upper()}")  # fmt: skip
+            name = f"{mode} {list(shape)} by {pads}".replace(", ", ",")
+            record.add(name, "MirrorPad_8", [codes, integers(pads, (1, 1, 4, 2))], [], [result], branches,
+                       padding=f"MIRROR_{mode.upper()}")  # fmt: skip
 
 
 def split_cases(record):
@@ -159,7 +160,7 @@ def split_cases(record):
         branches = ["split: negative axis"] if axis < 0 else []
         branches.append("split: one part" if parts == 1 else f"split: along {'depth' if axis % 4 == 3 else 'another axis'}")
         ends = record.range()
-        for form in ("", "_d32") if axis % 4 == 3 else ("",):
+        for form in ("", "_d32") if axis % 4 == 3 and parts > 1 else ("",):
             name = f"{list(shape)} along {axis} into {parts}"
             record.add(name, f"QuantizedSplit_8{form}", [integers(axis, (1, 1, 1, 1)), codes], [], results, branches, ends)
 
@@ -298,7 +299,7 @@ def batch_cases(record):
         branches = [f"space to batch: {'padded' if filled else 'not padded'}"]
         branches += ["space to batch: rows alone"] if len(sizes) == 1 else []
         operands = [codes, integers(sizes, (1, 1, 1, -1)), integers(pads, (1, 1, len(pads), 2))]
-        for form in ("", "_d32"):
+        for form in ("", "_d32")[: len(sizes)]:
             record.add(f"{list(shape)} by {sizes} pads {pads}".replace(", ", ","), f"SpaceToBatchND_8{form}", operands, [], [result], branches, ends)
     for shape, sizes, crops in [((4, 4, 4, 3), [2, 2], [[1, 1], [1, 1]]), ((8, 3, 4, 33), [2, 2], [[0, 1], [1, 0]]), ((6, 2, 3, 5), [3, 2], [[0, 0], [0, 0]]),
                                 ((16, 3, 2, 8), [4, 4], [[0, 3], [1, 2]]), ((2, 3, 3, 4), [2], [[0, 1]]), ((3, 3, 4, 32), [3, 1], [[0, 0], [0, 0]])]:  # fmt: skip
@@ -307,7 +308,7 @@ def batch_cases(record):
         branches = [f"batch to space: {'cropped' if cut else 'not cropped'}"]
         branches += ["batch to space: rows alone"] if len(sizes) == 1 else []
         operands = [codes, integers(sizes, (1, 1, 1, -1)), integers(crops, (1, 1, len(crops), 2))]
-        for form in ("", "_d32"):
+        for form in ("", "_d32")[: len(sizes)]:
             record.add(f"{list(shape)} by {sizes} crops {crops}".replace(", ", ","), f"BatchToSpaceND_8{form}", operands, [],
                        [batch_to_space(codes, sizes, crops)], branches, ends)  # fmt: skip
 
