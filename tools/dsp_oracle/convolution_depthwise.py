@@ -24,8 +24,9 @@ BRANCHES = (
     | dict.fromkeys(OWN + SHARED, "")
     | {
         "depthwise.flat": "the library has no such kernel",
-        "depthwise.stride3": "the node refuses a horizontal stride above 2",
-        "depthwise.otherWidths": "the node has no kernel for widths other than 3, 5 and 7",
+        "depthwise.stride3": "a horizontal stride above 2 leaves the result unwritten, without an error",
+        "depthwise.height1": "the node fails when it runs",
+        "depthwise.otherWidths": "there is no kernel for widths other than 3, 5 and 7: above 7 preparation fails, else a crash",
         "depthwise.multiplier": "the delegate passes a depth multiplier of 1",
     }
 )
