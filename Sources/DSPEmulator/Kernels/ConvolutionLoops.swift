@@ -1,9 +1,9 @@
 import TensorCore
 
 /// A convolution of codes: exact 32-bit sums that wrap, then requantised.
-struct ConvolutionLoops<Codes: SumCodes> {
+struct ConvolutionLoops {
     let weights: ConvolutionWeights
-    let codes: Codes
+    let requantization: ConvolutionRequantization
     let filterHeight: Int
     let filterWidth: Int
     let strideHeight: Int
@@ -73,7 +73,7 @@ struct ConvolutionLoops<Codes: SumCodes> {
                         for pixel in 0..<min(2, columns.count - column) {
                             for index in 0...min(3, last) {
                                 output[(column + pixel) * filters + filter + index] =
-                                    codes.code(pixel == 0 ? sums.0[index] : sums.1[index], filter + index)
+                                    requantization.code(pixel == 0 ? sums.0[index] : sums.1[index], filter + index)
                             }
                         }
                     }
