@@ -1,4 +1,4 @@
-"""Cases of the library's convolutions: ordinary, of few input channels, depthwise."""
+"""Cases of the library's convolutions, ordinary and of few input channels; what the depthwise one shares with them."""
 
 import numpy as np
 
@@ -23,15 +23,6 @@ BRANCHES = {
     "input.valid": "",
     "input.stride1": "",
     "input.stride2": "",
-    "depthwise.same": "",
-    "depthwise.valid": "",
-    "depthwise.stride1": "",
-    "depthwise.stride2": "",
-    "depthwise.width3": "",
-    "depthwise.width5": "",
-    "depthwise.width7": "",
-    "depthwise.3x3": "",
-    "depthwise.anyHeight": "",
     "weights.unsigned": "",
     "weights.unsigned.v60": "",
     "weights.unsigned.v66StrideAbove2": "",
@@ -287,50 +278,5 @@ def few_channels(rng):
     return result
 
 
-def depthwise(rng):
-    result = []
-
-    def add(name, shape, size, **options):
-        result.append(drawn(rng, name, "depthwise", (1, *shape), (*size, shape[2], 1), **options))
-
-    for architecture in ("v60", "v65", "v66"):
-        for width in (3, 5, 7):
-            for stride in (1, 2):
-                add(
-                    f"{width}x{width} stride {stride}",
-                    (7, 9, 4),
-                    (width, width),
-                    strides=(stride, stride),
-                    padding="VALID" if width == 5 else "SAME",
-                    architecture=architecture,
-                    zeros=(7, 141, 33),
-                    scales=channel_scales(rng, 4) if stride == 1 else None,
-                )
-    for depth in (1, 31, 32, 33, 40, 64):
-        scales = channel_scales(rng, depth) if depth in (31, 40) else None
-        add(f"3x3 depth {depth}", (3, 4, depth), (3, 3), scales=scales, zeros=(100, 128, 0))
-    for width in (3, 5, 7):
-        for stride in (1, 2):
-            for padding in ("SAME", "VALID"):
-                add(
-                    f"2x{width} stride {stride} {padding}",
-                    (4, 11, 3),
-                    (2, width),
-                    strides=(stride, stride),
-                    padding=padding,
-                    zeros=(250, 3, 250),
-                )
-    for zero in (0, 1, 254, 255):
-        add(f"weights' zero {zero}", (4, 5, 3), (3, 3), zeros=(99, zero, 100))
-        add(f"input's zero {zero}", (4, 5, 3), (5, 5), zeros=(zero, 99, 100), scales=channel_scales(rng, 3))
-    for gain in (0.5, 0.9999999, 1.0, 1.0000001, 1.9999999, 5.0):
-        add(f"gain {gain}", (3, 4, 3), (3, 3), gain=gain, bias_size=0.1)
-        add(f"gain {gain} with scales", (3, 4, 3), (3, 3), gain=gain, bias_size=0.1, scales=channel_scales(rng, 3))
-    for output in ("relu", "relu6", "symmetric"):
-        add(f"range of {output}", (3, 4, 3), (3, 3), output=output)
-    add("two batches", (3, 4, 3), (3, 3), data=rng.integers(0, 256, (2, 3, 4, 3)).astype(np.uint8))
-    return result
-
-
 def cases(rng):
-    return ordinary(rng) + few_channels(rng) + depthwise(rng)
+    return ordinary(rng) + few_channels(rng)

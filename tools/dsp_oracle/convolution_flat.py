@@ -1,5 +1,5 @@
-"""Cases of the library's convolutions on flat tensors: the ordinary node with up to 4 input channels and stride 3, which
-preparation leaves flat, and the node for 3 x 3 filters with two channels in and out.
+"""Cases of the library's convolutions on flat tensors: the ordinary node with up to 4 input channels and stride 3,
+which preparation leaves flat, and the node for 3 x 3 filters with two channels in and out.
 """
 
 import numpy as np

@@ -21,7 +21,7 @@ BRANCHES = {
     "transposed.fullyConnected": "",
     "transposed.flat": "preparation makes strides of 1",
     "transposed.groups": "the delegate passes no groups",
-    "transposed.evenSameStride1": "not recorded: paddings of the delegate do not add up to the result's extents",
+    "transposed.evenSameStride1": "the library refuses it: the paddings of the delegate leave a row too many",
 }
 
 

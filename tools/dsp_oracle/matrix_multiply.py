@@ -230,7 +230,8 @@ def requantize_cases(rng):
             result.append(
                 requantize_case(f"{list(shape)}, gain {gain}", values, low, high, ends(step / F(gain), zero))
             )
-    for wanted in ((-1.0, 1.0), (-0.3, 5.9), (-5.9, 0.3), (0.0, 6.0), (0.5, 3.0), (-4.0, -1.0), (-1e-4, 6.0), (-6.0, 1e-5)):
+    ranges = [(-1.0, 1.0), (-0.3, 5.9), (-5.9, 0.3), (0.0, 6.0), (0.5, 3.0), (-4.0, -1.0), (-1e-4, 6.0), (-6.0, 1e-5)]
+    for wanted in ranges:
         for shape in ((1, 1, 1, 20), (1, 2, 5, 16)):
             values = rng.integers(-30000, 30000, shape).astype(np.int32)
             name = f"{list(shape)}, range {wanted[0]} to {wanted[1]}"

@@ -236,6 +236,12 @@ def mean(x, low, high, axes, out_range):
     kept = x.size // count
     taken = ["mean: output range given", "mean: all axes" if len(axes) == 4 or kept == 1
              else "mean: one axis" if len(axes) == 1 else "mean: several axes"]
+    extents = list(x.shape)
+    for position, axis in enumerate(axes):
+        groups, inner = int(np.prod(extents[:axis])), int(np.prod(extents[axis + 1 :]))
+        if position > 0 and kept > 1 and groups > 1 and inner > 32 and inner % 32:
+            raise Refused("the library overwrites sums of groups that are not aligned")
+        extents[axis] = 1
     sums = x.astype(np.int64).sum(tuple(axes), keepdims=True)
     low, high, _ = ranges.adjusted_for_zero(low, high)
     in_step, in_zero = ranges.step_and_zero(low, high)

@@ -254,6 +254,10 @@ def depthwise(data, codes, ranges, strides, bias, padding, channel_scales=None):
     start = biases(
         bias.reshape(-1), F(low_b), F(high_b), product_step, low_out, reciprocals, weights.sums, input_zero, branches
     )
+    if factors is not None and codes.shape[2] > 32 and (size[1], strides[1]) in ((5, 2), (7, 1)):
+        # These two kernels do not step on to the multipliers of the next 32 channels.
+        branches.append("depthwise.multipliersOfFirst32")
+        multiplier = [multiplier[channel % 32] for channel in range(len(multiplier))]
     under = windows(data, size, strides, padding, input_zero)
     sums = np.einsum("bhwyxd,yxd->bhwd", under, values, optimize=True) + start
     return finished(sums, shift, multiplier, branches), low_out, high_out, branches

@@ -10,23 +10,20 @@ extension HexagonKernels {
     /// a depth up to 4, where a slice of them exceeds the vector memory, and on v66 with a horizontal stride above 2.
     ///
     /// Source: nnlib hexagon/ops/src/op_supernode_new.c, `supernode_check`, `shortin_supernode_check`;
-    /// hexagon/src/prepare.c, `depth32_replacement_op`, `do_convert_to_short_conv`.
+    /// hexagon/src/prepare.c, `do_make_supernode_3322`, `depth32_replacement_op`, `do_convert_to_short_conv`.
     static func convolution(
         _ node: HexagonNode, _ inputs: [Tensor], architecture: HexagonArchitecture
     ) throws -> [Tensor] {
-        if node.op == .supernode3322 { throw notBuilt(node) }
         let operands = try ConvolutionOperands(node, inputs) { $0[3] }
         let filter = operands.filter
         let depth = filter.shape[2]
         var isShallow = node.op == .inputSupernode
-        if node.op == .supernode, depth <= 4, operands.strideWidth <= 4, inputs.count < 13 {
-            guard operands.strideWidth == 1 || operands.strideWidth % 2 == 0 else {
-                throw Diagnostic(
-                    .unsupported, at: node.op.rawValue,
-                    "a depth of \(depth) with a horizontal stride of \(operands.strideWidth) stays on the flat layout, which is not built"
-                )
-            }
-            isShallow = true
+        if node.op == .supernode3322 { return try twoChannelConvolution(node, operands) }
+        if node.op == .supernode, inputs.count < 13 {
+            let isUnit = operands.strideHeight == 1 && operands.strideWidth == 1
+            if filter.shape == Shape([3, 3, 2, 2]), isUnit { return try twoChannelConvolution(node, operands) }
+            isShallow = depth <= 4 && operands.strideWidth <= 4
+            if isShallow, operands.strideWidth == 3 { return try flatConvolution(node, operands) }
         }
         if isShallow, depth > 4 || operands.strideWidth > 4 {
             throw Diagnostic(.unsupported, at: node.op.rawValue, "a depth or horizontal stride above 4")
@@ -53,7 +50,7 @@ extension HexagonKernels {
         else { throw Diagnostic(.unsupported, at: node.op.rawValue, "a bias leaves 32 bits") }
         let input = operands.input.shape
         let loops = ConvolutionLoops(
-            weights: weights, requantization: requantization, filterHeight: filter.shape[0],
+            weights: weights, codes: requantization, filterHeight: filter.shape[0],
             filterWidth: filter.shape[1], strideHeight: operands.strideHeight, strideWidth: operands.strideWidth,
             inputZero: RangeArithmetic.stepAndZero(operands.inputLow, operands.inputHigh).zero,
             rows: ConvolutionExtent(

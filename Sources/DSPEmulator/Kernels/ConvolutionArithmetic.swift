@@ -1,5 +1,10 @@
+/// What makes output codes of the sums of `(input code - input zero) * weight`, over the positions inside the input.
+protocol SumCodes {
+    func code(_ sum: Int32, _ channel: Int) -> UInt8
+}
+
 /// What brings the sums of a convolution to output codes: `packed(product31((sum + offset) << shift, multiplier))`.
-struct ConvolutionRequantization {
+struct ConvolutionRequantization: SumCodes {
     /// Per channel, for sums of `(input code - input zero) * weight` over the positions inside the input: bias, output zero
     /// and what rounding leaves of the input's zero point.
     private(set) var offsets: [Int32]

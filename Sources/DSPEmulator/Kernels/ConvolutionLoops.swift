@@ -1,9 +1,9 @@
 import TensorCore
 
 /// A convolution of codes: exact 32-bit sums that wrap, then requantised.
-struct ConvolutionLoops {
+struct ConvolutionLoops<Codes: SumCodes> {
     let weights: ConvolutionWeights
-    let requantization: ConvolutionRequantization
+    let codes: Codes
     let filterHeight: Int
     let filterWidth: Int
     let strideHeight: Int
@@ -73,7 +73,7 @@ struct ConvolutionLoops {
                         for pixel in 0..<min(2, columns.count - column) {
                             for index in 0...min(3, last) {
                                 output[(column + pixel) * filters + filter + index] =
-                                    requantization.code(pixel == 0 ? sums.0[index] : sums.1[index], filter + index)
+                                    codes.code(pixel == 0 ? sums.0[index] : sums.1[index], filter + index)
                             }
                         }
                     }

@@ -83,7 +83,7 @@ struct ConvolutionExtent {
         self.init(count: count, padding: count > 0 ? max((count - 1) * stride - input + window, 0) / 2 : 0)
     }
 
-    private init(count: Int, padding: Int) {
+    init(count: Int, padding: Int) {
         self.count = count
         self.padding = padding
     }

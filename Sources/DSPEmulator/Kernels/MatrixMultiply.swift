@@ -34,7 +34,7 @@ extension HexagonKernels {
         let rows = operands.input.count / length
         let loops = ConvolutionLoops(
             weights: ConvolutionWeights(unsigned: filter, zero: weightZero, depthMultiple: 32),
-            requantization: requantization, filterHeight: 1, filterWidth: 1, strideHeight: 1, strideWidth: 1,
+            codes: requantization, filterHeight: 1, filterWidth: 1, strideHeight: 1, strideWidth: 1,
             inputZero: RangeArithmetic.stepAndZero(operands.inputLow, operands.inputHigh).zero,
             rows: ConvolutionExtent(input: 1, window: 1, stride: 1, padding: .valid),
             columns: ConvolutionExtent(input: rows, window: 1, stride: 1, padding: .valid))
