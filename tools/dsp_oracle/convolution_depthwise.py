@@ -18,15 +18,17 @@ OWN = (
     "depthwise.multipliersOfFirst32",
 )
 SHARED = ("factors.none", "factors.channel", "gain.upTo1", "gain.above1", "multiplier.clamped", "multiplier.rounded")
-SHARED += ("bias.rounded", "range.minimum0", "range.zeroIsACode", "range.bothShifted", "output.below0", "output.above255")
+SHARED += ("bias.rounded", "range.minimum0", "range.zeroIsACode", "range.bothShifted")
+SHARED += ("output.below0", "output.above255")
+OTHERS = {name: reason for name, reason in ORDINARY.items() if not name.startswith(("depth32", "input"))}
 BRANCHES = (
-    {name: reason or "not repeated here" for name, reason in ORDINARY.items() if not name.startswith(("depth32", "input"))}
+    {name: reason or "not repeated here" for name, reason in OTHERS.items()}
     | dict.fromkeys(OWN + SHARED, "")
     | {
         "depthwise.flat": "the library has no such kernel",
         "depthwise.stride3": "a horizontal stride above 2 leaves the result unwritten, without an error",
         "depthwise.height1": "the node fails when it runs",
-        "depthwise.otherWidths": "there is no kernel for widths other than 3, 5 and 7: above 7 preparation fails, else a crash",
+        "depthwise.otherWidths": "only 3, 5 and 7 have kernels: above 7 preparation fails, else a crash",
         "depthwise.multiplier": "the delegate passes a depth multiplier of 1",
     }
 )
