@@ -363,7 +363,7 @@ def admission_cases():
 
 
 def partition_cases():
-    """Graphs of operators that are taken (TANH, ADD) and not (LEAKY_RELU; ADD with TANH)."""
+    """Graphs of operators that are taken (TANH, ADD) and not (LEAKY_RELU, ADD of version 3)."""
     cases = []
 
     def case(name, text, limits=(0, 0)):
@@ -384,8 +384,9 @@ def partition_cases():
             inputs = [value(name.strip()) for name in operands.split(",")]
             for _ in range(int(count or 1)):
                 builtin = "TANH" if len(inputs) == 1 and kind == "d" else "LEAKY_RELU" if len(inputs) == 1 else "ADD"
-                options = {"alpha": 0.25} if builtin == "LEAKY_RELU" else {"activation": "TANH"} if kind == "c" and builtin == "ADD" else {}
-                inputs = [graph.add(builtin, inputs, 2, options, side_effect=effect)]
+                options = {"alpha": 0.25} if builtin == "LEAKY_RELU" else {}
+                version = 3 if kind == "c" else 2
+                inputs = [graph.add(builtin, inputs, version, options, side_effect=effect)]
             tensors[target] = inputs[0]
         graph.outputs = []
         cases.append((name, graph.described(), limits))
