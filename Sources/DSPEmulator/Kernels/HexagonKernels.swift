@@ -33,7 +33,7 @@ package enum HexagonKernels {
         case .relu, .reluX, .tanh, .tanhDepth32, .sigmoid, .sigmoidDepth32, .hardSwish, .l2Normalize:
             try activation(node, inputs)
         case .softmax, .softmaxDepth32:
-            try softmax(node, inputs)
+            try softmax(node, inputs, architecture: architecture)
         case .averagePool, .averagePoolDepth32, .maxPool, .maxPoolDepth32:
             try pooling(node, inputs)
         case .mean, .sum, .argMax, .argMaxDepth32, .argMin, .argMinDepth32:
