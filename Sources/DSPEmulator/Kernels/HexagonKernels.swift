@@ -20,7 +20,8 @@ package enum HexagonKernels {
         case .depthwiseSupernode, .depthwiseSupernodeDepth32:
             try depthwiseConvolution(node, inputs, architecture: architecture)
         case .transposeConv2D:
-            try transposedConvolution(node, inputs, architecture: architecture)
+            // The library's node does nothing: hexagon/ops/src/op_transpose_conv.c.
+            throw Diagnostic(.unsupported, at: node.op.rawValue, "computes nothing by itself; preparation expands it")
         case .matMul, .biasAdd, .superFullyConnected:
             try matrixMultiply(node, inputs, architecture: architecture)
         case .requantize32To8, .quantizeDownAndShrinkRange:
