@@ -4,7 +4,9 @@ import TensorCore
 /// A graph of the library while it is prepared: nodes in execution order that passes look up by id, replace and rewire.
 struct PreparationGraph {
     private(set) var order: [Int]
-    private var nodes: [Int: HexagonNode]
+    private var nodes: [Int: HexagonNode] = [:]
+    /// For every node, the ids of those that read its results.
+    private var readerIDs: [Int: Set<Int>] = [:]
     private var values: [ValueID: HexagonReference]
     /// Constants made during preparation; the library puts each new one in front of all nodes.
     private var prepended: [Int] = []
@@ -15,7 +17,9 @@ struct PreparationGraph {
     /// - Throws: `Diagnostic` (.badModel) when nodes share an id or read results that do not stand before them.
     ///   Source: nnlib hexagon/src/prepare.c, `init_hashtable`.
     init(_ graph: HexagonGraph) throws {
-        nodes = [:]
+        order = graph.nodes.map(\.id)
+        values = graph.values
+        nextID = (order.max() ?? 0) + 1
         for node in graph.nodes {
             for input in node.inputs {
                 guard let producer = nodes[input.node], producer.outputs.indices.contains(input.output) else {
@@ -24,13 +28,11 @@ struct PreparationGraph {
                         "reads result \(input.output) of node \(input.node), which is not there")
                 }
             }
-            guard nodes.updateValue(node, forKey: node.id) == nil else {
+            guard nodes[node.id] == nil else {
                 throw Diagnostic(.badModel, at: node.location, "has the id of another node")
             }
+            self[node.id] = node
         }
-        order = graph.nodes.map(\.id)
-        values = graph.values
-        nextID = (order.max() ?? 0) + 1
     }
 
     /// The graph as it now is. Values whose node is gone are dropped.
@@ -48,7 +50,15 @@ struct PreparationGraph {
             guard let node = nodes[id] else { preconditionFailure("no node \(id)") }
             return node
         }
-        set { nodes[id] = newValue }
+        set {
+            remove(id)
+            nodes[id] = newValue
+            for input in newValue.inputs { readerIDs[input.node, default: []].insert(id) }
+        }
+    }
+
+    private mutating func remove(_ id: Int) {
+        for input in nodes.removeValue(forKey: id)?.inputs ?? [] { readerIDs[input.node]?.remove(id) }
     }
 
     func producer(_ reference: HexagonReference) -> HexagonNode { self[reference.node] }
@@ -74,10 +84,8 @@ struct PreparationGraph {
         return tensor.elements(of: Float.self)[0]
     }
 
-    /// The nodes that read any result of `id`, in execution order.
-    func readers(of id: Int) -> [HexagonNode] {
-        order.compactMap { nodes[$0] }.filter { reader in reader.inputs.contains { $0.node == id } }
-    }
+    /// The nodes that read any result of `id`, older ones first.
+    func readers(of id: Int) -> [HexagonNode] { (readerIDs[id] ?? []).sorted().map { self[$0] } }
 
     /// The only node that reads results of `id`: it reads the first of them, and otherwise constants alone. Nil when there
     /// is none, or it is none of `operators`. Source: nnlib hexagon/src/graphops.c, `find_unique_consumer`.
@@ -101,7 +109,7 @@ struct PreparationGraph {
     /// A new constant in front of all nodes.
     mutating func addConstant(_ tensor: Tensor) -> HexagonReference {
         let id = newID()
-        nodes[id] = HexagonNode(
+        self[id] = HexagonNode(
             id: id, op: .constant,
             outputs: [HexagonOutput(tensor.shape.dimensions, elementSize: tensor.elementType.byteCount)],
             constant: tensor)
@@ -125,8 +133,8 @@ struct PreparationGraph {
     /// Removes the nodes `old` and puts `new` where the first of them was.
     mutating func replace(_ old: [Int], with new: [HexagonNode]) {
         guard let first = old.first, let position = order.firstIndex(of: first) else { return }
-        for id in old { nodes[id] = nil }
-        for node in new { nodes[node.id] = node }
+        for id in old { remove(id) }
+        for node in new { self[node.id] = node }
         order.replaceSubrange(position...position, with: new.map(\.id))
         let removed = Set(old.dropFirst()).subtracting(new.map(\.id))
         let added = Set(new.map(\.id))
@@ -137,10 +145,8 @@ struct PreparationGraph {
 
     /// Lets every reader of `old` read `new`; the values that stand for `old` follow when `movesValues` is true.
     mutating func redirect(_ old: HexagonReference, to new: HexagonReference, movesValues: Bool = true) {
-        for id in order {
-            guard var node = nodes[id], node.inputs.contains(old) else { continue }
-            node.inputs = node.inputs.map { $0 == old ? new : $0 }
-            nodes[id] = node
+        for reader in readers(of: old.node) {
+            self[reader.id].inputs = reader.inputs.map { $0 == old ? new : $0 }
         }
         if movesValues { values = values.mapValues { $0 == old ? new : $0 } }
     }
@@ -162,7 +168,7 @@ struct PreparationGraph {
             if node.outputs.isEmpty || node.op == .input || isRead.contains(id) {
                 isRead.formUnion(node.inputs.map(\.node))
             } else {
-                nodes[id] = nil
+                remove(id)
             }
         }
         order.removeAll { nodes[$0] == nil }
