@@ -26,7 +26,7 @@ BRANCHES = {
     "flat: depth 1": "",
     "flat: depth 2": "",
     "flat: depth 2, table reaches 255": "",
-    "flat: depth from 1408": "another algorithm, by histograms; attention rows are shorter, so it is left out",
+    "flat: depth from 1408": "another algorithm, whose tables come from expf and expm1f of a mathematics library that is not public",
 }
 
 # Per segment of a quarter: orders 0, 1 and 2, in binary fixed point.
