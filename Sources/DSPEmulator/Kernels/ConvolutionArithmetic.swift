@@ -8,7 +8,7 @@ struct ConvolutionRequantization: SumCodes {
     /// Per channel, for sums of `(input code - input zero) * weight` over the positions inside the input: bias, output zero
     /// and what rounding leaves of the input's zero point.
     private(set) var offsets: [Int32]
-    let multipliers: [Int32]
+    private(set) var multipliers: [Int32]
     let shift: Int32
     /// The output range as the library reports it, with an integral code of zero.
     let outputLow: Float
@@ -70,6 +70,13 @@ struct ConvolutionRequantization: SumCodes {
         let ratio = (high - low) / 0x1p32 / productStep
         let lowest = -outputLow / productStep
         return (0..<count).map { Float($0 < bias.count ? bias[$0] : 0) * ratio + lowest }
+    }
+
+    /// With the multipliers of the first 32 channels for every 32.
+    func repeatingFirstMultipliers() -> ConvolutionRequantization {
+        var copy = self
+        for channel in multipliers.indices { copy.multipliers[channel] = multipliers[channel % 32] }
+        return copy
     }
 
     /// The output code of a sum.

@@ -3,8 +3,12 @@ import TensorCore
 extension HexagonKernels {
     /// The depthwise supernode: weights unsigned on every architecture, their zero point taken from each product.
     ///
+    /// Two of its kernels, for filters 5 wide with a horizontal stride of 2 and for those 7 wide with a stride of 1, store
+    /// the address of the multipliers before it has moved on: every 32 channels are scaled as the first 32 are. That is
+    /// kept.
+    ///
     /// Source: nnlib hexagon/ops/src/op_dwise_snode_8bit.c, `dwise_supernode_check`,
-    /// `dwise_supernode_recalculate_strategy`.
+    /// `dwise_supernode_recalculate_strategy`; hexagon/asm_src/dwconv2dbbb_s2_5xN_h.S, dwconv2dbbb_s1_7xN_h.S.
     static func depthwiseConvolution(
         _ node: HexagonNode, _ inputs: [Tensor], architecture: HexagonArchitecture
     ) throws -> [Tensor] {
@@ -26,9 +30,13 @@ extension HexagonKernels {
                 operands, weightStep: (operands.filterHigh - operands.filterLow) / 255, sums: weights.sums,
                 factors: ChannelFactors(channelScales: operands.channelScales, weightScales: nil))
         else { throw refused("a bias leaves 32 bits") }
+        let repeatsMultipliers =
+            (filter.shape[1], operands.strideWidth) == (5, 2) || (filter.shape[1], operands.strideWidth) == (7, 1)
         let input = operands.input.shape
         let loops = DepthwiseLoops(
-            weights: weights, requantization: requantization, strideHeight: operands.strideHeight,
+            weights: weights,
+            requantization: repeatsMultipliers ? requantization.repeatingFirstMultipliers() : requantization,
+            strideHeight: operands.strideHeight,
             strideWidth: operands.strideWidth,
             inputZero: RangeArithmetic.stepAndZero(operands.inputLow, operands.inputHigh).zero,
             rows: ConvolutionExtent(
