@@ -18,11 +18,11 @@ extension HexagonKernels {
     /// Source: nnlib hexagon/ops/src/op_relu.c.
     private static func rectified(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
         let isLimited = node.op == .reluX
-        let operands = try KernelOperands(node, inputs, count: isLimited ? 4...4 : 3...3)
+        let operands = try KernelInputs(node, inputs, count: isLimited ? 4...4 : 3...3)
         let codes = try operands.codes(0)
         let range = try operands.range(1)
         let zero = HexagonArithmetic.quantized(0, range)
-        let limit = isLimited ? HexagonArithmetic.quantized(try operands.float(3), range) : 255
+        let limit = isLimited ? HexagonArithmetic.quantized(try operands.scalar(3), range) : 255
         return results(lookUp(table { Swift.min(Swift.max($0, zero), limit) }, codes), range)
     }
 
@@ -30,7 +30,7 @@ extension HexagonKernels {
     private static func sigmoidal(
         _ node: HexagonNode, _ inputs: [Tensor], _ function: SigmoidalTable
     ) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 3...3)
+        let operands = try KernelInputs(node, inputs, count: 3...3)
         let codes = try operands.codes(0)
         return results(lookUp(function.codes(for: try operands.range(1)), codes), function.output)
     }
@@ -39,11 +39,11 @@ extension HexagonKernels {
     ///
     /// Assumed: for each code x min(max(x + 3, 0), 6) / 6 in binary32, rounded to the nearest code of the given range.
     private static func hardSwish(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 5...5)
+        let operands = try KernelInputs(node, inputs, count: 5...5)
         let codes = try operands.codes(0)
         let range = try operands.range(1)
         let output = try operands.range(3)
-        let (step, zero) = HexagonArithmetic.stepAndZero(range)
+        let (step, zero) = range.stepAndZero
         let table = table {
             let x = Float($0 - zero) * step
             return HexagonArithmetic.quantized(x * Swift.min(Swift.max(x + 3, 0), 6) / 6, output)

@@ -46,14 +46,14 @@ struct SigmoidalTable {
     /// The output's code for each code of a range.
     func codes(for range: HexagonRange) -> [UInt8] {
         let extent = range.max - range.min
-        let zero = HexagonArithmetic.saturateU8(HexagonArithmetic.rounded(-255 * range.min / extent))
-        let perCode = HexagonArithmetic.dividedBy255(extent) * gain
-        let shift = 15 - Swift.max(HexagonArithmetic.exponent(perCode), 0)
+        let zero = HexagonArithmetic.saturateU8(RangeArithmetic.rounded(-255 * range.min / extent))
+        let perCode = RangeArithmetic.dividedBy255(extent) * gain
+        let shift = 15 - Swift.max(Int32(RangeArithmetic.exponent(perCode)), 0)
         let factor =
             shift < 0
             ? 32767
             : HexagonArithmetic.saturateI16(
-                HexagonArithmetic.rounded(perCode * HexagonArithmetic.powerOfTwo(shift)))
+                RangeArithmetic.rounded(perCode * HexagonArithmetic.powerOfTwo(shift)))
         return HexagonKernels.table { code in
             let product = abs(code - zero) * factor
             let magnitude = HexagonArithmetic.saturateI16(

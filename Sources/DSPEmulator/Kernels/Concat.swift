@@ -3,17 +3,17 @@ import TensorCore
 extension HexagonKernels {
     /// Several tensors as one, with a common range: an axis, the tensors, their lower ends, their upper ends.
     static func concat(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 4...Int.max)
+        let operands = try KernelInputs(node, inputs, count: 4...Swift.max(4, inputs.count))
         let count = (inputs.count - 1) / 3
-        if inputs.count != 3 * count + 1 { throw operands.refusal("takes 3n+1 inputs, not \(inputs.count)") }
-        let axis = try operands.integers(0)[0]
+        if inputs.count != 3 * count + 1 { throw operands.refused("takes 3n+1 inputs, not \(inputs.count)") }
+        let axis = try operands.integer(0)
         let tensors = try (1...count).map { try operands.codes($0) }
         let ranges = try (1...count).map {
-            HexagonRange(min: try operands.float(count + $0), max: try operands.float(2 * count + $0))
+            HexagonRange(min: try operands.scalar(count + $0), max: try operands.scalar(2 * count + $0))
         }
         switch node.op {
         case .concat:
-            if axis != 3 { throw operands.refusal("joins along the depth only, not along axis \(axis)") }
+            if axis != 3 { throw operands.refused("joins along the depth only, not along axis \(axis)") }
             let output = common(ranges)
             let scaled = zip(tensors, ranges).map { flatConcatenated($0, range: $1, output: output) }
             return results(try joined(operands, scaled, axis: axis), output)
@@ -43,8 +43,8 @@ extension HexagonKernels {
     private static func concatenated(_ codes: Tensor, range: HexagonRange, output: HexagonRange) -> Tensor {
         let perUnit = 255 / (output.max - output.min)
         let step = (range.max - range.min) / 255
-        let offset = HexagonArithmetic.truncated((range.min - output.min) * perUnit * 128)
-        let gain = HexagonArithmetic.truncated(perUnit * step * 32768)
+        let offset = RangeArithmetic.truncated((range.min - output.min) * perUnit * 128)
+        let gain = RangeArithmetic.truncated(perUnit * step * 32768)
         return copyScaled(codes, scale: gain >= 0 ? min(gain, 32767) : 32767, offset: offset)
     }
 
@@ -52,8 +52,8 @@ extension HexagonKernels {
     ///
     /// Source: nnlib hexagon/ops/src/op_concat.c, `concat_execute_slice_asm`.
     private static func flatConcatenated(_ codes: Tensor, range: HexagonRange, output: HexagonRange) -> Tensor {
-        let step = HexagonArithmetic.dividedBy255(range.max - Swift.min(range.min, 0))
-        let offset = HexagonArithmetic.rounded((Swift.min(range.min, 0) - output.min) / step)
+        let step = RangeArithmetic.dividedBy255(range.max - Swift.min(range.min, 0))
+        let offset = RangeArithmetic.rounded((Swift.min(range.min, 0) - output.min) / step)
         return converted(codes, offset: offset, gain: 255 / (output.max - output.min) * step)
     }
 
@@ -62,8 +62,8 @@ extension HexagonKernels {
     /// Source: nnlib hexagon/ops/src/op_pack.c, `pack_work`.
     private static func packed(_ codes: Tensor, range: HexagonRange, output: HexagonRange) -> Tensor {
         let perUnit = 255 / (output.max - output.min)
-        let step = HexagonArithmetic.dividedBy255(range.max - Swift.min(range.min, 0))
-        let offset = HexagonArithmetic.rounded((Swift.min(range.min, 0) - output.min) * perUnit)
+        let step = RangeArithmetic.dividedBy255(range.max - Swift.min(range.min, 0))
+        let offset = RangeArithmetic.rounded((Swift.min(range.min, 0) - output.min) * perUnit)
         return converted(codes, offset: offset, gain: perUnit * step)
     }
 
@@ -71,7 +71,7 @@ extension HexagonKernels {
     /// and no offset are a copy.
     private static func converted(_ codes: Tensor, offset: Int32, gain: Float) -> Tensor {
         let offset = Swift.max(0, offset)
-        let wide = HexagonArithmetic.rounded(gain * 32768)
+        let wide = RangeArithmetic.rounded(gain * 32768)
         if offset == 0, wide >= 32704 { return codes }
         let factor = HexagonArithmetic.wrapI16(Swift.min(wide, 32767))
         return lookUp(
@@ -87,14 +87,14 @@ extension HexagonKernels {
     ///
     /// Source: nnlib hexagon/ops/src/op_pack.c, `find_pack_shape`.
     private static func packed(
-        _ operands: KernelOperands, _ tensors: [Tensor], axis: Int
+        _ operands: KernelInputs, _ tensors: [Tensor], axis: Int
     ) throws -> (axis: Int, tensors: [Tensor]) {
         let rank = Swift.max(3, 4 - (tensors[0].shape.dimensions.firstIndex { $0 != 1 } ?? 4))
         let place = axis < 0 ? axis + rank + 1 : axis + 3 - rank
-        guard (0...3).contains(place) else { throw operands.refusal("packs along one of four axes, not \(place)") }
+        guard (0...3).contains(place) else { throw operands.refused("packs along one of four axes, not \(place)") }
         let expanded = try tensors.map { tensor in
             var shape = tensor.shape
-            guard shape[0] == 1 else { throw operands.refusal("packs three extents at most, not \(shape)") }
+            guard shape[0] == 1 else { throw operands.refused("packs three extents at most, not \(shape)") }
             shape.dimensions.removeFirst()
             shape.dimensions.insert(1, at: place)
             return tensor.retyped(TensorType(.uint8, shape))
@@ -105,13 +105,13 @@ extension HexagonKernels {
     /// Tensors one after the other along an axis.
     ///
     /// - Throws: `Diagnostic` (.unsupported) when other extents differ or there is no such axis.
-    private static func joined(_ operands: KernelOperands, _ tensors: [Tensor], axis: Int) throws -> Tensor {
-        guard (0...3).contains(axis) else { throw operands.refusal("there is no axis \(axis)") }
+    private static func joined(_ operands: KernelInputs, _ tensors: [Tensor], axis: Int) throws -> Tensor {
+        guard (0...3).contains(axis) else { throw operands.refused("there is no axis \(axis)") }
         var shape = tensors[0].shape
         shape[axis] = 0
         for tensor in tensors {
             for other in 0..<4 where other != axis && tensor.shape[other] != shape[other] {
-                throw operands.refusal("joins \(tensors[0].shape) and \(tensor.shape) along axis \(axis)")
+                throw operands.refused("joins \(tensors[0].shape) and \(tensor.shape) along axis \(axis)")
             }
             shape[axis] += tensor.shape[axis]
         }

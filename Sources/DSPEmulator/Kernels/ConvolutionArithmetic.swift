@@ -56,7 +56,9 @@ struct ConvolutionRequantization: SumCodes {
 
     /// Everything but the offsets.
     private init(low: Float, high: Float, productStep: Float, factors: ChannelFactors, count: Int) {
-        (outputLow, outputHigh) = low < 0 ? RangeArithmetic.adjustedBothEnds(low, high) : (low, high)
+        var range = HexagonRange(min: low, max: high)
+        if low < 0 { range = range.adjustedForZero(fixed: [.min, .max]) }
+        (outputLow, outputHigh) = (range.min, range.max)
         let outputStep = RangeArithmetic.dividedBy255(outputHigh - outputLow)
         (multipliers, shift) = Self.multipliers(
             productStep: productStep, outputStep: outputStep, factors: factors, count: count)

@@ -21,7 +21,7 @@ extension HexagonKernels {
     ///
     /// Sources: nnlib hexagon/ops/src/op_neg.c, op_add_d32.c.
     private static func negation(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 3...3)
+        let operands = try KernelInputs(node, inputs, count: 3...3)
         let codes = try operands.codes(0)
         let range = try operands.range(1)
         return results(lookUp(table { 255 - $0 }, codes), HexagonRange(min: -range.max, max: -range.min))
@@ -32,10 +32,10 @@ extension HexagonKernels {
     ///
     /// Source: nnlib hexagon/ops/src/op_sqrt.c.
     private static func squareRoot(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 3...3)
+        let operands = try KernelInputs(node, inputs, count: 3...3)
         let codes = try operands.codes(0)
         let range = try operands.range(1)
-        if range.min < 0 { throw operands.refusal("does not take a range with negative numbers") }
+        if range.min < 0 { throw operands.refused("does not take a range with negative numbers") }
         let table = table { Int32((Double($0) * 255).squareRoot().rounded()) }
         return results(
             lookUp(table, codes), HexagonRange(min: range.min.squareRoot(), max: range.max.squareRoot()))
@@ -49,19 +49,19 @@ extension HexagonKernels {
     private static func extreme(
         _ node: HexagonNode, _ inputs: [Tensor], _ function: (Int32, Int32) -> Int32
     ) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 6...8)
+        let operands = try KernelInputs(node, inputs, count: 6...8)
         let a = try operands.range(2)
         let b = try operands.range(4)
         let output = HexagonRange(
-            min: inputs.count > 6 ? try operands.float(6) : Swift.min(a.min, b.min),
-            max: inputs.count > 7 ? try operands.float(7) : Swift.max(a.max, b.max))
-        if output.min >= output.max { throw operands.refusal("the output's range is empty") }
+            min: inputs.count > 6 ? try operands.scalar(6) : Swift.min(a.min, b.min),
+            max: inputs.count > 7 ? try operands.scalar(7) : Swift.max(a.max, b.max))
+        if output.min >= output.max { throw operands.refused("the output's range is empty") }
         let codesA = joined(try operands.codes(0), from: a, to: output)
         let codesB = joined(try operands.codes(1), from: b, to: output)
         if codesA.shape != codesB.shape {
             for codes in [codesA, codesB]
             where codes.count == 1 && codes.withElements(of: UInt8.self, { $0[0] == 0 }) {
-                throw operands.refusal("an operand of one element with the code 0 is read from unset memory")
+                throw operands.refused("an operand of one element with the code 0 is read from unset memory")
             }
         }
         let codes = try combine(operands, codesA, codesB) { UInt8(truncatingIfNeeded: function($0, $1)) }
@@ -72,10 +72,10 @@ extension HexagonKernels {
     /// `jointly_quantize`).
     private static func joined(_ codes: Tensor, from range: HexagonRange, to output: HexagonRange) -> Tensor {
         if range == output { return codes }
-        let (step, zero) = HexagonArithmetic.stepAndZero(range)
-        let (outputStep, outputZero) = HexagonArithmetic.stepAndZero(output)
+        let (step, zero) = range.stepAndZero
+        let (outputStep, outputZero) = output.stepAndZero
         let ratio = Double(4096 * (step / outputStep)).rounded(.toNearestOrAwayFromZero)
-        let factor = HexagonArithmetic.truncated(Float(ratio)) & 0xffff
+        let factor = RangeArithmetic.truncated(Float(ratio)) & 0xffff
         return lookUp(
             table {
                 let scaled = HexagonArithmetic.saturateI16(HexagonArithmetic.shiftRounded(($0 - zero) * factor, 12))
@@ -90,19 +90,19 @@ extension HexagonKernels {
     ///
     /// Source: nnlib hexagon/ops/src/op_div.c.
     private static func quotient(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 6...8)
+        let operands = try KernelInputs(node, inputs, count: 6...8)
         let codes = try operands.codes(0)
         let divisors = try operands.codes(1)
         let range = try operands.range(2)
         let divisorRange = try operands.range(4)
-        if inputs.count == 7 { throw operands.refusal("takes 6 or 8 inputs, not 7") }
+        if inputs.count == 7 { throw operands.refused("takes 6 or 8 inputs, not 7") }
         if divisors.shape.dimensions.prefix(3) != [1, 1, 1] {
-            throw operands.refusal("a divisor of \(divisors.shape) is neither a number nor a row along the depth")
+            throw operands.refused("a divisor of \(divisors.shape) is neither a number nor a row along the depth")
         }
         let step = (range.max - range.min) / 255
         let divisorStep = (divisorRange.max - divisorRange.min) / 255
         let numbers = divisors.elements(of: UInt8.self).map { divisorRange.min + Float($0) * divisorStep }
-        if numbers.contains(0) { throw operands.refusal("division by zero") }
+        if numbers.contains(0) { throw operands.refused("division by zero") }
 
         var output: HexagonRange
         if inputs.count == 8 {

@@ -21,11 +21,11 @@ struct ProductScaling {
         let perUnit = 255 / (output.max - output.min)
         let outputZero = -output.min * perUnit
         let gain = perUnit * unit
-        shift = min(0 - HexagonArithmetic.exponent(gain), 7)
+        shift = min(0 - Int32(RangeArithmetic.exponent(gain)), 7)
         let power = HexagonArithmetic.powerOfTwo(shift)
-        scale = HexagonArithmetic.saturateI16(HexagonArithmetic.rounded(gain * power * 32768))
+        scale = HexagonArithmetic.saturateI16(RangeArithmetic.rounded(gain * power * 32768))
         offset = HexagonArithmetic.wrapI16(
-            (bias &* scale &+ 16384) >> 15 &+ HexagonArithmetic.rounded(outputZero * power))
+            (bias &* scale &+ 16384) >> 15 &+ RangeArithmetic.rounded(outputZero * power))
     }
 
     /// The intermediate value of zero.
@@ -58,9 +58,9 @@ extension HexagonKernels {
     ///
     /// Source: nnlib hexagon/ops/src/op_addsubmul_8to32.c, `mul_832_execute`.
     static func productTo32(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 6...6)
-        let (stepA, zeroA) = HexagonArithmetic.stepAndZero(try operands.range(2))
-        let (stepB, zeroB) = HexagonArithmetic.stepAndZero(try operands.range(4))
+        let operands = try KernelInputs(node, inputs, count: 6...6)
+        let (stepA, zeroA) = try operands.range(2).stepAndZero
+        let (stepB, zeroB) = try operands.range(4).stepAndZero
         let most = stepA * stepB * 16_777_216
         let products = try combine(operands, try operands.codes(0), try operands.codes(1)) {
             ($0 &- zeroA) &* ($1 &- zeroB) &* 128
@@ -72,7 +72,7 @@ extension HexagonKernels {
     ///
     /// Source: nnlib hexagon/ops/src/op_add_d32.c.
     static func productDepth32(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 6...6)
+        let operands = try KernelInputs(node, inputs, count: 6...6)
         let a = try operands.codes(0)
         let b = try operands.codes(1)
         let rangeA = try operands.range(2)
@@ -81,8 +81,8 @@ extension HexagonKernels {
             return b.count == 1
                 ? productWithScalar(a, rangeA, b, rangeB) : productWithScalar(b, rangeB, a, rangeA)
         }
-        let (stepA, zeroA) = HexagonArithmetic.stepAndZero(rangeA)
-        let (stepB, zeroB) = HexagonArithmetic.stepAndZero(rangeB)
+        let (stepA, zeroA) = rangeA.stepAndZero
+        let (stepB, zeroB) = rangeB.stepAndZero
         let least = Swift.min(rangeA.max * rangeB.min, rangeA.min * rangeB.max)
         let most = Swift.max(rangeA.max * rangeB.max, rangeA.min * rangeB.min)
         let given = GivenRange()
@@ -108,7 +108,7 @@ extension HexagonKernels {
     private static func productWithScalar(
         _ tensor: Tensor, _ range: HexagonRange, _ scalar: Tensor, _ scalarRange: HexagonRange
     ) -> [Tensor] {
-        let (step, zero) = HexagonArithmetic.stepAndZero(scalarRange)
+        let (step, zero) = scalarRange.stepAndZero
         let value = Float(scalar.withElements(of: UInt8.self) { Int32($0[0]) } - zero) * step
         let ends = HexagonRange(min: range.min * value, max: range.max * value)
         if value > 0 { return results(tensor, ends) }
@@ -122,15 +122,15 @@ extension HexagonKernels {
     ///
     /// Source: nnlib hexagon/ops/src/op_mul.c, `mul_8x8to8_execute`.
     static func product(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 6...6)
+        let operands = try KernelInputs(node, inputs, count: 6...6)
         let a = try operands.codes(0)
         let b = try operands.codes(1)
         let rangeA = try operands.range(2)
         let rangeB = try operands.range(4)
         if b.count == 1 { return flatProductWithScalar(a, rangeA, b, rangeB) }
         if a.count == 1 { return flatProductWithScalar(b, rangeB, a, rangeA) }
-        let (stepA, zeroA) = HexagonArithmetic.stepAndZero(rangeA)
-        let (stepB, zeroB) = HexagonArithmetic.stepAndZero(rangeB)
+        let (stepA, zeroA) = rangeA.stepAndZero
+        let (stepB, zeroB) = rangeB.stepAndZero
         let products = try combine(operands, a, b) { ($0 &- zeroA) &* ($1 &- zeroB) }
         var (low, high) = products.withElements(of: Int32.self) { products in
             (products.reduce(0) { Swift.min($0, $1) }, products.reduce(0) { Swift.max($0, $1) })
@@ -138,7 +138,7 @@ extension HexagonKernels {
         if low == high { high += 4 }
         let unit = stepA * stepB
         var output = HexagonRange(min: Float(low) * unit, max: Float(high) * unit).adjustedForZero()
-        let (step, zero) = HexagonArithmetic.stepAndZero(output)
+        let (step, zero) = output.stepAndZero
         var gain: Float = 16
         if unit * Float(1.0 / 16) < step {
             gain = unit / step
@@ -146,8 +146,8 @@ extension HexagonKernels {
             let step = unit * Float(1.0 / 16)
             output = HexagonRange(min: Float(0 - zero) * step, max: Float(255 - zero) * step)
         }
-        let shift = min(14 - HexagonArithmetic.exponent(gain), 23)
-        let scale = HexagonArithmetic.rounded(gain * HexagonArithmetic.powerOfTwo(shift))
+        let shift = min(14 - Int32(RangeArithmetic.exponent(gain)), 23)
+        let scale = RangeArithmetic.rounded(gain * HexagonArithmetic.powerOfTwo(shift))
         let offset = ((2 * zero + 1) << (shift - 1)) &+ low &* scale
         var codes = Tensor(zeros: TensorType(.uint8, products.shape))
         products.withElements(of: Int32.self) { products in
@@ -165,7 +165,7 @@ extension HexagonKernels {
     private static func flatProductWithScalar(
         _ tensor: Tensor, _ range: HexagonRange, _ scalar: Tensor, _ scalarRange: HexagonRange
     ) -> [Tensor] {
-        let (step, zero) = HexagonArithmetic.stepAndZero(scalarRange)
+        let (step, zero) = scalarRange.stepAndZero
         let code = scalar.withElements(of: UInt8.self) { Int32($0[0]) } - zero
         let value = Float(code) * step
         let ends = HexagonRange(min: range.min * value, max: range.max * value)

@@ -27,16 +27,16 @@ struct SumScaling {
         let a = perUnit * stepA
         let b = perUnit * stepB
         let largest = a < 0 || b < 0 ? Swift.max(abs(a), abs(b)) : a + b
-        let exponent = HexagonArithmetic.exponent(largest * Float(16384.0 / 16380))
+        let exponent = Int32(RangeArithmetic.exponent(largest * Float(16384.0 / 16380)))
         if exponent > 6, !isFixed || exponent > 12 { return nil }
         let finalShift = min(6 - exponent, 7)
         let scalesUp = isFixed && finalShift <= 0
         let extra = scalesUp ? 1 - finalShift : 0
         let power = HexagonArithmetic.powerOfTwo(finalShift)
-        let wideA = HexagonArithmetic.rounded(a * (power * 256))
-        let wideB = HexagonArithmetic.rounded(b * (power * 256))
+        let wideA = RangeArithmetic.rounded(a * (power * 256))
+        let wideB = RangeArithmetic.rounded(b * (power * 256))
         zero = (zeroA &* wideA &+ zeroB &* wideB) &>> (8 - extra)
-        let wideOffset = HexagonArithmetic.rounded(outputZero * (scalesUp ? 2 : power)) &- zero
+        let wideOffset = RangeArithmetic.rounded(outputZero * (scalesUp ? 2 : power)) &- zero
         scaleA = HexagonArithmetic.wrapI16(wideA)
         scaleB = HexagonArithmetic.wrapI16(wideB)
         offset = scalesUp ? wideOffset : HexagonArithmetic.saturateI16(wideOffset)
@@ -67,8 +67,8 @@ extension HexagonKernels {
     /// is found: the kernel starts from an eighth of what is possible, and runs again with what it saw and 15 per cent
     /// more. The library keeps the range for its next run; this is its first run.
     static func sum(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 6...8)
-        if node.op == .subtract { throw operands.refusal("is not supported outside the depth-32 layout") }
+        let operands = try KernelInputs(node, inputs, count: 6...8)
+        if node.op == .subtract { throw operands.refused("is not supported outside the depth-32 layout") }
         let isDepth32 = node.op == .addDepth32 || node.op == .subtractDepth32
         let subtracts = node.op == .subtractDepth32
         let a = try operands.codes(0)
@@ -76,20 +76,20 @@ extension HexagonKernels {
         let rangeA = try operands.range(2)
         let rangeB = try operands.range(4)
         if !isDepth32, a.shape != b.shape {
-            throw operands.refusal("the broadcast outside the depth-32 layout is not built")
+            throw operands.refused("the broadcast outside the depth-32 layout is not built")
         }
         let given = try GivenRange(operands, at: 6, clampsToZero: isDepth32)
         if isDepth32, given.fixed.isEmpty, a.count == 1 || b.count == 1 {
             return try sumWithScalar(operands, a, b, rangeA, rangeB, subtracts: subtracts)
         }
-        let (stepA, zeroA) = HexagonArithmetic.stepAndZero(rangeA)
-        let (stepB, zeroB) = HexagonArithmetic.stepAndZero(rangeB)
+        let (stepA, zeroA) = rangeA.stepAndZero
+        let (stepB, zeroB) = rangeB.stepAndZero
         func scaling(_ range: HexagonRange, isFixed: Bool) throws -> SumScaling {
             guard
                 let scaling = SumScaling(
                     stepA: stepA, zeroA: zeroA, stepB: subtracts ? -stepB : stepB, zeroB: zeroB, output: range,
                     isFixed: isFixed)
-            else { throw operands.refusal("the output's range is too small for the operands' (scaling failed)") }
+            else { throw operands.refused("the output's range is too small for the operands' (scaling failed)") }
             return scaling
         }
 
@@ -125,14 +125,14 @@ extension HexagonKernels {
     ///
     /// Source: op_add_d32.c, `addsub_setup_scaling`.
     private static func sumWithScalar(
-        _ operands: KernelOperands, _ a: Tensor, _ b: Tensor, _ rangeA: HexagonRange, _ rangeB: HexagonRange,
+        _ operands: KernelInputs, _ a: Tensor, _ b: Tensor, _ rangeA: HexagonRange, _ rangeB: HexagonRange,
         subtracts: Bool
     ) throws -> [Tensor] {
         let swaps = b.count != 1
         let (tensor, scalar) = swaps ? (b, a) : (a, b)
         let (range, scalarRange) = swaps ? (rangeB, rangeA) : (rangeA, rangeB)
-        let (step, zero) = HexagonArithmetic.stepAndZero(range)
-        let (scalarStep, scalarZero) = HexagonArithmetic.stepAndZero(scalarRange)
+        let (step, zero) = range.stepAndZero
+        let (scalarStep, scalarZero) = scalarRange.stepAndZero
         let code = scalar.withElements(of: UInt8.self) { Int32($0[0]) }
         var value = Float(code - scalarZero) * scalarStep
         if subtracts { value = -value }
@@ -142,13 +142,13 @@ extension HexagonKernels {
         var offset: Int32 = 0
         var output: HexagonRange
         if newZero >= -0.25, newZero <= 255.25 {
-            let low = Float(-HexagonArithmetic.rounded(newZero)) * step
+            let low = Float(-RangeArithmetic.rounded(newZero)) * step
             output = HexagonRange(min: low, max: low + extent)
         } else {
             output =
                 value > 0
                 ? HexagonRange(min: 0, max: range.max + value) : HexagonRange(min: range.min + value, max: 0)
-            scale = HexagonArithmetic.rounded(32768 * extent / (output.max - output.min))
+            scale = RangeArithmetic.rounded(32768 * extent / (output.max - output.min))
             if value > 0 {
                 scale = HexagonArithmetic.saturateI16(scale)
                 offset = 128 * 255 - (255 * scale) >> 8
@@ -193,16 +193,16 @@ struct GivenRange {
     init() {}
 
     /// - Parameter clampsToZero: Whether the given ends are first moved so that zero is in the range.
-    init(_ operands: KernelOperands, at index: Int, clampsToZero: Bool) throws {
-        if operands.inputs.count > index + 1 {
-            let value = try operands.float(index + 1)
+    init(_ operands: KernelInputs, at index: Int, clampsToZero: Bool) throws {
+        if operands.tensors.count > index + 1 {
+            let value = try operands.scalar(index + 1)
             if value < .infinity {
                 fixed.insert(.max)
                 specified.max = clampsToZero ? Swift.max(0, value) : value
             }
         }
-        if operands.inputs.count > index {
-            let value = try operands.float(index)
+        if operands.tensors.count > index {
+            let value = try operands.scalar(index)
             if value > -.infinity {
                 fixed.insert(.min)
                 specified.min = clampsToZero ? Swift.min(0, value) : value

@@ -8,11 +8,11 @@ extension HexagonKernels {
     ///
     /// Source: nnlib hexagon/ops/src/op_l2normalize_8.c, `hvx_l2norm_in_rows`.
     static func l2Normalize(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 3...4)
+        let operands = try KernelInputs(node, inputs, count: 3...4)
         let codes = try operands.codes(0)
         let zero = HexagonArithmetic.quantized(0, try operands.range(1))
-        if inputs.count == 4, try ![3, -1].contains(operands.integers(3)[0]) {
-            throw operands.refusal("along another axis than the depth is not built")
+        if inputs.count == 4, try ![3, -1].contains(operands.integer(3)) {
+            throw operands.refused("along another axis than the depth is not built")
         }
         let depth = codes.shape[3]
         var result = Tensor(zeros: TensorType(.uint8, codes.shape))

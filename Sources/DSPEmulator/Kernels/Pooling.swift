@@ -5,11 +5,11 @@ extension HexagonKernels {
     ///
     /// Sources: nnlib hexagon/ops/src/op_maxpool.c, op_maxpool_d32.c, op_avgpool_d32.c.
     static func pooling(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 5...5)
+        let operands = try KernelInputs(node, inputs, count: 5...5)
         let request = try PoolingRequest(operands)
         if node.op == .maxPool || node.op == .maxPoolDepth32 { return results(maximum(request), request.range) }
         if node.op == .averagePool {
-            throw operands.refusal("the average outside the depth-32 layout is not built")
+            throw operands.refused("the average outside the depth-32 layout is not built")
         }
         let rows = request.rows.simplified()
         let columns = request.columns.simplified()
@@ -23,7 +23,7 @@ extension HexagonKernels {
             return results(averageOf2x2(request, rows, columns), request.range)
         }
         if Swift.max(rows.window, columns.window) > 128 {
-            throw operands.refusal("windows of more than 128 rows or columns read past a table")
+            throw operands.refused("windows of more than 128 rows or columns read past a table")
         }
         return results(averageByIntegralImage(request, rows, columns), request.range)
     }

@@ -54,7 +54,7 @@ extension HexagonKernels {
         let step = (request.range.max - request.range.min) / (255 * size)
         let zero = -request.range.min / step
         // Where the depth is no multiple of 32, unused places take part in the search as zeros.
-        let unused = depth % 32 == 0 ? nil : HexagonArithmetic.rounded(zero)
+        let unused = depth % 32 == 0 ? nil : RangeArithmetic.rounded(zero)
         let least = sums.reduce(unused ?? .max) { Swift.min($0, $1) }
         let most = sums.reduce(unused ?? .min) { Swift.max($0, $1) }
         var low = Swift.min(0, Float(least) - zero) * step
@@ -66,14 +66,14 @@ extension HexagonKernels {
         }
         let output = RangeArithmetic.adjusted(low, high)
         let gain = step * output.perUnit
-        let shift = Swift.min(31, Swift.max(0, 0 - HexagonArithmetic.exponent(gain)))
+        let shift = Swift.min(31, Swift.max(0, 0 - Int32(RangeArithmetic.exponent(gain))))
         let factor = HexagonArithmetic.saturateI16(
-            HexagonArithmetic.rounded(gain * HexagonArithmetic.powerOfTwo(shift + 15)))
+            RangeArithmetic.rounded(gain * HexagonArithmetic.powerOfTwo(shift + 15)))
         var outputZero: Float = 0
         if output.low < 0 {
             outputZero = -output.low * output.perUnit / (Float(factor) * HexagonArithmetic.powerOfTwo(-(shift + 15)))
         }
-        let offset = HexagonArithmetic.rounded(2 * (outputZero - zero))
+        let offset = RangeArithmetic.rounded(2 * (outputZero - zero))
         let codes = sums.map { sum in
             let doubled = Int64(sum &+ sum &+ offset)
             let scaled = Int32(clamping: (doubled * Int64(factor) + 0x4000) >> 15) >> shift

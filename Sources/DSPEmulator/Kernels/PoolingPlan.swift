@@ -69,24 +69,24 @@ struct PoolingRequest {
     let rows: PoolingAxis
     let columns: PoolingAxis
 
-    init(_ operands: KernelOperands) throws {
+    init(_ operands: KernelInputs) throws {
         codes = try operands.codes(0)
         range = try operands.range(1)
-        let window = operands.inputs[3].shape
-        let stride = operands.inputs[4].shape
+        let window = operands.tensors[3].shape
+        let stride = operands.tensors[4].shape
         for shape in [window, stride] {
             guard shape.rank == 4, shape[0] == 1, shape[3] == 1, shape[1] > 0, shape[2] > 0 else {
-                throw operands.refusal("a window or stride of \(shape) is no rectangle")
+                throw operands.refused("a window or stride of \(shape) is no rectangle")
             }
         }
         let padding = operands.node.padding
         guard padding == .same || padding == .valid else {
-            throw operands.refusal("pads as SAME or VALID, not as \(padding)")
+            throw operands.refused("pads as SAME or VALID, not as \(padding)")
         }
         rows = PoolingAxis(extent: codes.shape[1], window: window[1], stride: stride[1], padding: padding)
         columns = PoolingAxis(extent: codes.shape[2], window: window[2], stride: stride[2], padding: padding)
         if rows.count < 1 || columns.count < 1 {
-            throw operands.refusal("\(codes.shape) is too small for a window of \(window)")
+            throw operands.refused("\(codes.shape) is too small for a window of \(window)")
         }
     }
 

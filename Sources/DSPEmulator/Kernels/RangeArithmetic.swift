@@ -78,22 +78,6 @@ enum RangeArithmetic {
         return (low, high, dividedBy255(range), perUnit)
     }
 
-    /// Gives zero an integral code in a range whose ends are both wanted: the end that is nearer to zero moves, or both by
-    /// the same amount. Source: `adjust_minmax_for_zero_with_constraints`, constraint 3.
-    static func adjustedBothEnds(_ low: Float, _ high: Float) -> (low: Float, high: Float) {
-        let range = high - low
-        guard range > 0, low != 0 else { return (low, high) }
-        let zero = -255 * low / range
-        let whole = zero.rounded(.down)
-        let fraction = zero - whole
-        if fraction <= 6.1035156e-05 || fraction >= 0.999938965 { return (low, high) }
-        let nearest = fraction >= 0.5 ? whole + 1 : whole
-        if zero <= 63.75 { return (high * nearest / (nearest - 255), high) }
-        if zero >= 192.25 { return (low, low - 255 * low / nearest) }
-        let shift = (zero - nearest) * range * Float(1.0 / 255.0)
-        return (low + shift, high + shift)
-    }
-
     /// `x * multiplier / 2^31`, rounded half up; saturates.
     ///
     /// Source: the pair `vmpye`, `vmpyo:<<1:rnd:sat:shift` of the vector unit, which all requantising kernels use.

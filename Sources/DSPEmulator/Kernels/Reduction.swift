@@ -18,18 +18,18 @@ extension HexagonKernels {
     ///
     /// Source: nnlib hexagon/ops/src/op_reducing_mean.c.
     private static func mean(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 4...6)
+        let operands = try KernelInputs(node, inputs, count: 4...6)
         let (sums, count) = try sums(operands)
         let range = try operands.range(1).adjustedForZero()
         let output = HexagonRange(
-            min: inputs.count > 4 ? try operands.float(4) : range.min,
-            max: inputs.count > 5 ? try operands.float(5) : range.max)
-        let (step, zero) = HexagonArithmetic.stepAndZero(range)
-        let (outputStep, outputZero) = HexagonArithmetic.stepAndZero(output)
+            min: inputs.count > 4 ? try operands.scalar(4) : range.min,
+            max: inputs.count > 5 ? try operands.scalar(5) : range.max)
+        let (step, zero) = range.stepAndZero
+        let (outputStep, outputZero) = output.stepAndZero
         let gain = Swift.min(0.99999, step / (outputStep * Float(count)))
-        guard gain > 0, gain < 1 else { throw operands.refusal("cannot determine the multiplier for the output") }
+        guard gain > 0, gain < 1 else { throw operands.refused("cannot determine the multiplier for the output") }
         let multiplier = Int32((HexagonArithmetic.fraction(gain) * 2_147_483_648).rounded(.down))
-        let shift = 0 - HexagonArithmetic.exponent(gain)
+        let shift = 0 - Int32(RangeArithmetic.exponent(gain))
         let bias = shift > 31 ? 0 : Int32(bitPattern: (1 << UInt32(shift)) >> 1)
         let codes = sums.elements(of: Int32.self).map { sum in
             let centred = Int32(clamping: Int64(sum) - Int64(zero) * Int64(count))
@@ -44,7 +44,7 @@ extension HexagonKernels {
     ///
     /// Source: nnlib hexagon/ops/src/op_reducing_sum.c.
     private static func sumTo32(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 4...4)
+        let operands = try KernelInputs(node, inputs, count: 4...4)
         let (sums, count) = try sums(operands)
         let range = try operands.range(1).adjustedForZero()
         let zero = Int64(HexagonArithmetic.quantized(0, range))
@@ -54,19 +54,19 @@ extension HexagonKernels {
     }
 
     /// Sums of codes along the axes of the fourth input, in the output's shape, and how many codes each is of.
-    private static func sums(_ operands: KernelOperands) throws -> (sums: Tensor, count: Int) {
+    private static func sums(_ operands: KernelInputs) throws -> (sums: Tensor, count: Int) {
         let codes = try operands.codes(0)
         let axes = try operands.integers(3)
         var shape = codes.shape
         var count = 1
         for axis in axes {
             guard let axis = shape.normalizedAxis(axis), axes.count <= 4 else {
-                throw operands.refusal("reduces along at most four axes, not \(axes)")
+                throw operands.refused("reduces along at most four axes, not \(axes)")
             }
             count *= codes.shape[axis]
             shape[axis] = 1
         }
-        guard count <= Int(Int32.max) / 255 else { throw operands.refusal("sums of \(count) codes overflow") }
+        guard count <= Int(Int32.max) / 255 else { throw operands.refused("sums of \(count) codes overflow") }
         var sums = Tensor(zeros: TensorType(.int32, shape))
         let strides = zip(shape.strides, shape.dimensions).map { $1 == 1 ? 0 : $0 }
         codes.withElements(of: UInt8.self) { source in
@@ -86,7 +86,7 @@ extension HexagonKernels {
         // The library keeps the shape that the node declares.
         let declared = operands.node.outputs.first.map { Shape($0.shape) } ?? shape
         guard declared.checkedElementCount() == shape.elementCount else {
-            throw operands.refusal("the output is declared as \(declared), but has the elements of \(shape)")
+            throw operands.refused("the output is declared as \(declared), but has the elements of \(shape)")
         }
         return (sums.retyped(TensorType(.int32, declared)), count)
     }
@@ -99,10 +99,10 @@ extension HexagonKernels {
     private static func extremePlace(
         _ node: HexagonNode, _ inputs: [Tensor], _ isBetter: (UInt8, UInt8) -> Bool
     ) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 4...4)
+        let operands = try KernelInputs(node, inputs, count: 4...4)
         let codes = try operands.codes(0)
-        let axis = try operands.integers(1)[0]
-        guard let axis = codes.shape.normalizedAxis(axis) else { throw operands.refusal("there is no axis \(axis)") }
+        let axis = try operands.integer(1)
+        guard let axis = codes.shape.normalizedAxis(axis) else { throw operands.refused("there is no axis \(axis)") }
         var shape = codes.shape
         shape[axis] = 1
         let inner = codes.shape.strides[axis]

@@ -10,14 +10,15 @@ struct ResizeRequest {
     /// it; that its arithmetic is the public one with a shifted origin is assumed.
     var usesHalfPixels: Bool
 
-    init(_ operands: KernelOperands, _ input: Shape) throws {
-        let extents = try operands.integers(1, atLeast: 2)
-        alignsCorners = try operands.inputs.count > 4 && operands.integers(4)[0] != 0
-        usesHalfPixels = try operands.inputs.count > 5 && operands.integers(5)[0] != 0
+    init(_ operands: KernelInputs, _ input: Shape) throws {
+        let extents = try operands.integers(1)
+        guard extents.count >= 2 else { throw operands.refused("the output's extents are \(extents)") }
+        alignsCorners = try operands.tensors.count > 4 && operands.integer(4) != 0
+        usesHalfPixels = try operands.tensors.count > 5 && operands.integer(5) != 0
         (height, width) = (extents[0], extents[1])
         let shape = Shape([input[0], height, width, input[3]])
         guard height > 0, width > 0, shape.checkedElementCount() != nil else {
-            throw operands.refusal("the output's extents are \(height)x\(width)")
+            throw operands.refused("the output's extents are \(height)x\(width)")
         }
     }
 }
@@ -28,12 +29,12 @@ extension HexagonKernels {
     /// Inputs: codes, the output's height and width, the codes' range, and perhaps whether corners are aligned, and
     /// whether samples lie at half of an element. The range stays.
     static func resize(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 4...6)
+        let operands = try KernelInputs(node, inputs, count: 4...6)
         let codes = try operands.codes(0)
         let range = try operands.range(2)
         let request = try ResizeRequest(operands, codes.shape)
         if request.alignsCorners, request.usesHalfPixels {
-            throw operands.refusal("has no form with aligned corners and half-pixel centres at once")
+            throw operands.refused("has no form with aligned corners and half-pixel centres at once")
         }
         var result = Tensor(
             zeros: TensorType(.uint8, [codes.shape[0], request.height, request.width, codes.shape[3]]))

@@ -8,7 +8,7 @@ extension HexagonKernels {
     ///
     /// - Throws: `Diagnostic` (.unsupported) for forms that the library refuses, or in which it reads what it should not.
     static func resizeFlat(
-        _ operands: KernelOperands, _ codes: Tensor, _ request: ResizeRequest, _ result: inout Tensor
+        _ operands: KernelInputs, _ codes: Tensor, _ request: ResizeRequest, _ result: inout Tensor
     ) throws {
         let (height, width, depth) = (codes.shape[1], codes.shape[2], codes.shape[3])
         let isDepthPower = depth & (depth - 1) == 0
@@ -18,15 +18,15 @@ extension HexagonKernels {
             enlarged(codes, by: 2, &result)
         } else if isCorner, factor(4), isDepthPower, depth < 32 {
             if (width - 1) * depth % 128 == 0 {
-                throw operands.refusal("reads past the end of rows of \(width) columns of depth \(depth)")
+                throw operands.refused("reads past the end of rows of \(width) columns of depth \(depth)")
             }
             enlarged(codes, by: 4, &result)
         } else if request.alignsCorners, request.width == 4 * width, (width - 1) % 3 == 0, width * depth < 384 {
-            if depth > 2 { throw operands.refusal("has no scaling plan for depth \(depth)") }
+            if depth > 2 { throw operands.refused("has no scaling plan for depth \(depth)") }
             alignedByFour(codes, request, &result)
         } else {
             if request.alignsCorners, request.height == 1 || request.width == 1 {
-                throw operands.refusal("divides by zero for aligned corners of a row or column")
+                throw operands.refused("divides by zero for aligned corners of a row or column")
             }
             interpolatedInFloat(codes, request, &result)
         }

@@ -10,21 +10,21 @@ extension HexagonKernels {
     static func softmax(
         _ node: HexagonNode, _ inputs: [Tensor], architecture: HexagonArchitecture
     ) throws -> [Tensor] {
-        let operands = try KernelOperands(node, inputs, count: 3...4)
+        let operands = try KernelInputs(node, inputs, count: 3...4)
         let codes = try operands.codes(0)
         let range = try operands.range(1)
-        let beta = inputs.count == 4 ? try operands.float(3) : 1
+        let beta = inputs.count == 4 ? try operands.scalar(3) : 1
         let depth = codes.shape[3]
         let output = HexagonRange(min: 0, max: 1)
         if node.op == .softmax {
             if depth == 1 { return results(lookUp(table { _ in 255 }, codes), output) }
             if depth == 2 { return results(softmaxOfPairs(codes, extent: beta * (range.max - range.min)), output) }
             if depth >= 1408, codes.count >= 4 * 1408 {
-                throw operands.refusal("a depth of \(depth), which is done by a histogram, is not built")
+                throw operands.refused("a depth of \(depth), which is done by a histogram, is not built")
             }
         }
         guard let scaling = SoftmaxScaling(range, beta: beta, depth: depth, architecture) else {
-            throw operands.refusal("the range times \(beta) is too large, or the depth \(depth)")
+            throw operands.refused("the range times \(beta) is too large, or the depth \(depth)")
         }
         var result = Tensor(zeros: TensorType(.uint8, codes.shape))
         var wide = [Int32](repeating: 0, count: depth)
@@ -54,11 +54,11 @@ extension HexagonKernels {
     ///
     /// Source: op_softmax_d32.c, `fill_d2_lookup_table` and `process_softmax_128xd2`.
     private static func softmaxOfPairs(_ codes: Tensor, extent: Float) -> Tensor {
-        let perCode = HexagonArithmetic.dividedBy255(extent)
+        let perCode = RangeArithmetic.dividedBy255(extent)
         var table: [UInt8] = [128]
         for difference in 1..<256 {
             let value = table[difference - 1] == 255 ? 255 : 255 / (1 + exponential(-perCode * Float(difference)))
-            table.append(UInt8(truncatingIfNeeded: HexagonArithmetic.rounded(value)))
+            table.append(UInt8(truncatingIfNeeded: RangeArithmetic.rounded(value)))
         }
         var values = codes.elements(of: UInt8.self)
         for i in stride(from: 0, to: values.count, by: 2) {
@@ -72,7 +72,7 @@ extension HexagonKernels {
 
     /// The library's exponential: 14 fractional bits of the binary logarithm, a cubic (`expf_approx`).
     private static func exponential(_ x: Float) -> Float {
-        let logarithm = HexagonArithmetic.rounded(x * Float(16384.0 / 0.69314718056))
+        let logarithm = RangeArithmetic.rounded(x * Float(16384.0 / 0.69314718056))
         let part = Float(logarithm & 0x3fff) * Float(1.0 / 16384)
         let power = 1 + part * (0.69051585 + part * (0.23793659 + part * 0.07154756))
         return HexagonArithmetic.powerOfTwo(logarithm >> 14) * power
@@ -90,11 +90,11 @@ struct SoftmaxScaling {
     /// - Returns: nil for what the library refuses (`set_scaling_parms`).
     init?(_ range: HexagonRange, beta: Float, depth: Int, _ architecture: HexagonArchitecture) {
         let perCode = (range.max - range.min) * beta * Float(1.0 / (255.0 * 0.69314718055994))
-        let factorShift = min(31, 7 - HexagonArithmetic.exponent(perCode))
+        let factorShift = min(31, 7 - Int32(RangeArithmetic.exponent(perCode)))
         let shift = Swift.max(2, Int32(Int.bitWidth - (depth - 1).leadingZeroBitCount))
         if factorShift < 0 || shift > 16 { return nil }
         let factor = HexagonArithmetic.saturateI16(
-            HexagonArithmetic.rounded(perCode * HexagonArithmetic.powerOfTwo(factorShift + 8)))
+            RangeArithmetic.rounded(perCode * HexagonArithmetic.powerOfTwo(factorShift + 8)))
         self.shift = shift
         self.architecture = architecture
         powers = (0..<256).map { (difference: Int32) in

@@ -1,60 +1,23 @@
 import TensorCore
 
-/// What a kernel reads of its node's inputs, checked.
-struct KernelOperands {
-    let node: HexagonNode
-    let inputs: [Tensor]
-
-    init(_ node: HexagonNode, _ inputs: [Tensor], count: ClosedRange<Int>) throws {
-        self.node = node
-        self.inputs = inputs
-        guard count.contains(inputs.count) else {
-            throw refusal("takes \(count.count == 1 ? "\(count.lowerBound)" : "\(count)") inputs, not \(inputs.count)")
-        }
-    }
-
-    /// What the node cannot do.
-    func refusal(_ message: String) -> Diagnostic { Diagnostic(.unsupported, at: node.op.rawValue, message) }
-
-    /// An input of 8-bit codes with four extents, at least one element in it.
-    func codes(_ index: Int) throws -> Tensor {
-        let tensor = inputs[index]
-        guard tensor.elementType == .uint8, tensor.shape.rank == 4, tensor.count > 0 else {
-            throw refusal("input \(index) is \(tensor.type), not codes of four extents")
-        }
-        return tensor
-    }
-
-    /// The first element of an input of binary32.
-    func float(_ index: Int) throws -> Float {
-        guard inputs[index].elementType == .float32, inputs[index].count > 0 else {
-            throw refusal("input \(index) is \(inputs[index].type), not binary32")
-        }
-        return inputs[index].withElements(of: Float.self) { $0[0] }
-    }
-
-    /// The elements of an input of 32-bit integers, at least `count` of them.
-    func integers(_ index: Int, atLeast count: Int = 1) throws -> [Int] {
-        guard inputs[index].elementType == .int32, inputs[index].count >= count else {
-            throw refusal("input \(index) is \(inputs[index].type), not \(count) 32-bit integers")
-        }
-        return inputs[index].elements(of: Int32.self).map(Int.init)
+extension KernelInputs {
+    /// The first integer of an input.
+    func integer(_ index: Int) throws -> Int {
+        guard let first = try integers(index).first else { throw refused("input \(index) is empty") }
+        return first
     }
 
     /// The range in two inputs, one after the other.
     func range(_ index: Int) throws -> HexagonRange {
-        HexagonRange(min: try float(index), max: try float(index + 1))
+        HexagonRange(min: try scalar(index), max: try scalar(index + 1))
     }
 }
 
 extension HexagonKernels {
     /// Codes and the two ends of their range.
     static func results(_ codes: Tensor, _ range: HexagonRange) -> [Tensor] {
-        [codes, scalar(range.min), scalar(range.max)]
+        [codes, KernelInputs.scalarTensor(range.min), KernelInputs.scalarTensor(range.max)]
     }
-
-    /// A binary32 number as the library passes it: four extents of 1.
-    static func scalar(_ value: Float) -> Tensor { Tensor([value], shape: [1, 1, 1, 1]) }
 
     /// A function of a code, for all codes, applied to all elements.
     static func lookUp(_ table: [UInt8], _ codes: Tensor) -> Tensor {
@@ -80,10 +43,10 @@ extension HexagonKernels {
     /// - Throws: `Diagnostic` (.unsupported) when they do not broadcast.
     @inline(__always)
     static func combine<R: TensorElement>(
-        _ operands: KernelOperands, _ a: Tensor, _ b: Tensor, _ function: (Int32, Int32) -> R
+        _ operands: KernelInputs, _ a: Tensor, _ b: Tensor, _ function: (Int32, Int32) -> R
     ) throws -> Tensor {
         guard let shape = Shape.broadcast(a.shape, b.shape) else {
-            throw operands.refusal("operands of \(a.shape) and \(b.shape) do not broadcast")
+            throw operands.refused("operands of \(a.shape) and \(b.shape) do not broadcast")
         }
         var result = Tensor(zeros: TensorType(R.elementType, shape))
         let rows = RowPairs(a.shape, b.shape, shape)
@@ -91,6 +54,12 @@ extension HexagonKernels {
             b.withElements(of: UInt8.self) { b in
                 result.withMutableElements(of: R.self) { target in
                     rows.forEach { from, i, j in
+                        if rows.strideA == 1, rows.strideB == 1 {
+                            for k in 0..<rows.length {
+                                target[from &+ k] = function(Int32(a[i &+ k]), Int32(b[j &+ k]))
+                            }
+                            return
+                        }
                         for k in 0..<rows.length {
                             target[from + k] = function(
                                 Int32(a[i &+ k &* rows.strideA]), Int32(b[j &+ k &* rows.strideB]))
