@@ -98,6 +98,19 @@ import Testing
         #expect(try Self.run(prepared, inputs) == Self.run(HexagonPreparation.prepare(apart), inputs))
     }
 
+    /// Four rows above and below and three columns at the sides fit, but not four rows below with a column at the right.
+    @Test(arguments: [
+        (7, 7, false), (8, 1, false), (9, 1, false), (10, 1, true), (8, 2, true), (7, 2, false), (1, 8, true),
+        (9, 9, true),
+    ])
+    func padsApartWhatTheMarginsCannotHold(height: Int, width: Int, isApart: Bool) throws {
+        let graph = Self.built { b in
+            let x = b.input([1, 12, 12, 8])
+            return b.output(b.supernode(x[0], filter: [height, width, 8, 8], padding: .same, shape: [1, 12, 12, 8]))
+        }
+        #expect(try HexagonPreparation.prepare(graph).listing.contains("QuantizedPadForConv_8_d32") == isApart)
+    }
+
     /// Both convolutions are requantised to the common range, and the concatenation says nothing of it.
     @Test func givesJoinedConvolutionsOneRange() throws {
         func joined(_ first: (Float, Float), _ second: (Float, Float)) throws -> (codes: [Int], range: [Double]) {
