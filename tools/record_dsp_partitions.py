@@ -169,7 +169,10 @@ def admission_cases():
         filter = filter or ((1, 3, 3, 8) if depthwise else (8, 3, 3, 8))
 
         def build(graph):
-            inputs = [graph.tensor(type, shape), graph.tensor(type, filter, constant=weights, scales=filter[-1 if depthwise else 0])]
+            inputs = [
+                graph.tensor(type, shape),
+                graph.tensor(type, filter, constant=weights, scales=filter[-1 if depthwise else 0]),
+            ]
             inputs += [graph.tensor(bias, (8,), constant=True, scales=8)] if bias else [-1]
             defaults = {"strides": [1, 1], "dilations": [1, 1], "padding": "SAME", "activation": "NONE"}
             if depthwise:
@@ -178,7 +181,9 @@ def admission_cases():
 
         case(name, build)
 
-    def simple(name, builtin, types=("int8",), version=1, shapes=None, constant=None, output=None, operands=None, **options):
+    def simple(
+        name, builtin, types=("int8",), version=1, shapes=None, constant=None, output=None, operands=None, **options
+    ):
         """`constant` maps operand indices to their values."""
 
         def build(graph):
@@ -217,7 +222,13 @@ def admission_cases():
     conv("depthwise dilated with stride", dilations=[2, 1], strides=[1, 2], **depthwise)
     conv("depthwise multiplier 2", multiplier=2, filter=(1, 3, 3, 16), output={"shape": [1, 4, 4, 16]}, **depthwise)
     conv("depthwise multiplier 8 of one channel", multiplier=8, shape=(1, 4, 4, 1), **depthwise)
-    conv("depthwise multiplier 8 of one channel, dilated", multiplier=8, shape=(1, 4, 4, 1), dilations=[2, 2], **depthwise)
+    conv(
+        "depthwise multiplier 8 of one channel, dilated",
+        multiplier=8,
+        shape=(1, 4, 4, 1),
+        dilations=[2, 2],
+        **depthwise,
+    )
     conv("depthwise filter 1 by 3", filter=(1, 1, 3, 8), **depthwise)
     conv("depthwise filter 2 by 1", filter=(1, 2, 1, 8), **depthwise)
     conv("depthwise with activation TANH", activation="TANH", **depthwise)
@@ -236,7 +247,9 @@ def admission_cases():
     transposed("transposed convolution VALID", padding="VALID")
     transposed("transposed convolution with float bias", types=("int32", "int8", "int8", "float32"))
 
-    def connected(name, version=4, types=("int8", "int8", "int32"), scales=1, blockwise=False, bias=True, operands=3, **options):
+    def connected(
+        name, version=4, types=("int8", "int8", "int32"), scales=1, blockwise=False, bias=True, operands=3, **options
+    ):
         def build(graph):
             inputs = [graph.tensor(types[0], (1, 8)), graph.tensor(types[1], (8, 8), True, scales, blockwise)]
             inputs += [graph.tensor(types[2], (8,), constant=bias)] if len(types) > 2 else [-1]
@@ -290,9 +303,17 @@ def admission_cases():
         simple(f"{builtin} version 3", builtin, version=3, blockSize=2)
 
     for builtin in ("MAX_POOL_2D", "AVERAGE_POOL_2D"):
-        for padding, filter in (("SAME", [2, 2]), ("SAME", [12, 12]), ("SAME", [13, 2]), ("SAME", [2, 13]), ("VALID", [13, 13])):
+        for padding, filter in (
+            ("SAME", [2, 2]),
+            ("SAME", [12, 12]),
+            ("SAME", [13, 2]),
+            ("SAME", [2, 13]),
+            ("VALID", [13, 13]),
+        ):
             simple(f"{builtin} {padding} {filter}", builtin, version=2, padding=padding, filter=filter, strides=[4, 4])
-        simple(f"{builtin} with RELU", builtin, version=2, padding="SAME", filter=[2, 2], strides=[1, 1], activation="RELU")
+        simple(
+            f"{builtin} with RELU", builtin, version=2, padding="SAME", filter=[2, 2], strides=[1, 1], activation="RELU"
+        )
         simple(f"{builtin} of float32", builtin, ("float32",), padding="SAME", filter=[2, 2], strides=[1, 1])
 
     second = {
@@ -314,17 +335,45 @@ def admission_cases():
         simple(f"{builtin} with a computed operand", builtin, ("int8", "int32"), best, **common)
         simple(f"{builtin} with int64", builtin, ("int8", "int64"), best, constant={1: values}, **common)
         simple(f"{builtin} of float32", builtin, ("float32", "int32"), best, constant={1: values}, **common)
-    simple("MIRROR_PAD symmetric", "MIRROR_PAD", ("int8", "int32"), shapes={1: (4, 2)}, constant={1: second["MIRROR_PAD"]["values"]}, mode="SYMMETRIC")
-    simple("PAD with a value", "PAD", ("int8", "int32", "int8"), shapes={1: (4, 2), 2: (1,)}, constant={1: second["PAD"]["values"], 2: True})
-    simple("PADV2", "PADV2", ("int8", "int32", "int8"), shapes={1: (4, 2), 2: (1,)}, constant={1: second["PAD"]["values"], 2: True})
-    simple("RESIZE_BILINEAR to three sizes", "RESIZE_BILINEAR", ("int8", "int32"), 3, shapes={1: (3,)}, constant={1: [8, 8, 8]})
+    simple(
+        "MIRROR_PAD symmetric",
+        "MIRROR_PAD",
+        ("int8", "int32"),
+        shapes={1: (4, 2)},
+        constant={1: second["MIRROR_PAD"]["values"]},
+        mode="SYMMETRIC",
+    )
+    simple(
+        "PAD with a value",
+        "PAD",
+        ("int8", "int32", "int8"),
+        shapes={1: (4, 2), 2: (1,)},
+        constant={1: second["PAD"]["values"], 2: True},
+    )
+    simple(
+        "PADV2",
+        "PADV2",
+        ("int8", "int32", "int8"),
+        shapes={1: (4, 2), 2: (1,)},
+        constant={1: second["PAD"]["values"], 2: True},
+    )
+    simple(
+        "RESIZE_BILINEAR to three sizes",
+        "RESIZE_BILINEAR",
+        ("int8", "int32"),
+        3,
+        shapes={1: (3,)},
+        constant={1: [8, 8, 8]},
+    )
     simple("MEAN of a missing operand", "MEAN", ("int8",), 2)
 
     simple("SPLIT", "SPLIT", ("int32", "int8"), 2, {0: (1,)}, {0: [3]}, numSplits=1)
     simple("SPLIT along a computed axis", "SPLIT", ("int32", "int8"), 2, {0: (1,)}, numSplits=1)
     simple("SPLIT of float32", "SPLIT", ("int32", "float32"), 2, {0: (1,)}, {0: [3]}, numSplits=1)
     for index in ("int32", "int64"):
-        simple(f"SLICE with {index}", "SLICE", ("int8", index, index), 2, {1: (4,), 2: (4,)}, {1: True, 2: [1, 4, 4, 8]})
+        simple(
+            f"SLICE with {index}", "SLICE", ("int8", index, index), 2, {1: (4,), 2: (4,)}, {1: True, 2: [1, 4, 4, 8]}
+        )
     simple("SLICE with computed sizes", "SLICE", ("int8", "int32", "int32"), 2, constant={1: True})
     simple("SLICE with computed begins", "SLICE", ("int8", "int32", "int32"), 2, constant={2: [1, 4, 4, 8]})
     strided = {1: [0] * 4, 2: [1, 4, 4, 8], 3: [1] * 4}
@@ -333,7 +382,14 @@ def admission_cases():
     simple("STRIDED_SLICE version 3", "STRIDED_SLICE", types, 3, constant=strided)
     simple("STRIDED_SLICE with ellipsis", "STRIDED_SLICE", types, 2, constant=strided, ellipsisMask=1)
     simple("STRIDED_SLICE with a new axis", "STRIDED_SLICE", types, 2, constant=strided, newAxisMask=1)
-    simple("STRIDED_SLICE of int64", "STRIDED_SLICE", ("int8", "int64", "int64", "int64"), 2, {1: (4,), 2: (4,), 3: (4,)}, strided)
+    simple(
+        "STRIDED_SLICE of int64",
+        "STRIDED_SLICE",
+        ("int8", "int64", "int64", "int64"),
+        2,
+        {1: (4,), 2: (4,), 3: (4,)},
+        strided,
+    )
     for missing in (1, 2, 3):
         kept = {index: values for index, values in strided.items() if index != missing}
         simple(f"STRIDED_SLICE with operand {missing} computed", "STRIDED_SLICE", types, 2, constant=kept)
@@ -358,7 +414,12 @@ def admission_cases():
     simple("SUM version 2", "SUM", ("int8", "int32"), 2, shapes={1: (2,)}, constant={1: [1, 2]})
     for builtin, version in (("DEQUANTIZE", 1), ("DEQUANTIZE", 2), ("LEAKY_RELU", 1), ("LEAKY_RELU", 2), ("PRELU", 1),
                              ("GELU", 2), ("EXP", 1), ("CAST", 1), ("DIV", 1), ("RELU_N1_TO_1", 1)):  # fmt: skip
-        simple(f"{builtin} version {version}", builtin, ("int8", "int8") if builtin in ("PRELU", "DIV") else ("int8",), version)
+        simple(
+            f"{builtin} version {version}",
+            builtin,
+            ("int8", "int8") if builtin in ("PRELU", "DIV") else ("int8",),
+            version,
+        )
     return cases
 
 
@@ -436,7 +497,9 @@ def partition_cases():
     case("later operator joins the first partition", "a = d(x); b = c(a); e = d(b); f = d(x); g = d*2(f)")
     case("CPU operator first in order, delegated ones beside it", "a = c(x); b = d*2(y); e = d(a, b)")
     case("delegated first in order, then CPU, then both", "a = d(x); b = c(y); e = d(b); f = c(a); g = d(e, f)")
-    case("ladder of two chains", "a = d(x); b = c(a); e = c(y); f = d(e); g = d(b, f); h = c(g, f); i = d*2(h); j = d(a)")
+    case(
+        "ladder of two chains", "a = d(x); b = c(a); e = c(y); f = d(e); g = d(b, f); h = c(g, f); i = d*2(h); j = d(a)"
+    )
     case("skip over two CPU operators", "a = d*2(x); b = c(a); e = d(b); f = c(e); g = d(f, a); h = d(g)")
     case("rejected single between two pairs", "a = d*2(x); b = c(a); e = d(b); f = c(e); g = d*2(f)")
     case("rejected single at the start", "a = d(x); b = c(a); e = d*2(b); f = c(y); g = d*2(f); h = c(g); i = d*3(h)")
@@ -478,13 +541,15 @@ def main():
     # Only files that the runtime does not load break these.
     unreachable = {"E_PADDING"}
     wrong += [f"no case fails {code}" for code in admission.CODES if code not in failed | unreachable]
-    taken = {graph["operators"][0]["builtin"] for _, graph in one if not admission.failures(graph, graph["operators"][0])}
+    taken = {
+        graph["operators"][0]["builtin"] for _, graph in one if not admission.failures(graph, graph["operators"][0])
+    }
     known = set(admission.OPERANDS) | admission.LISTS | {"RESHAPE"}
     wrong += [f"no case takes {builtin}" for builtin in sorted(known - taken)]
     if wrong:
         sys.exit("\n".join(wrong))
     document = {
-        "source": "google-ai-edge/LiteRT tflite/delegates/hexagon/utils.cc, tflite/graph_info.cc, tflite/delegates/utils.cc",
+        "source": "google-ai-edge/LiteRT tflite/: delegates/hexagon/utils.cc, graph_info.cc, delegates/utils.cc",
         "command": "tools/record_dsp_partitions.py",
         "admission": [recorded(*case) for case in one],
         "partitions": [recorded(*case) for case in many],

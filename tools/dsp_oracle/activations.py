@@ -83,7 +83,8 @@ def output_range(sigmoid):
 
 # Code ranges as a quantiser gives them, wide and narrow ones, and ends of the branches.
 RANGES = [
-    (-1, 1), (-8, 7.9375), (-4, 3.96875), (0, 6), (-6, 0), (-0.5, 0.5), (-3.2, 3.2), (-6.4, 6.4), (-2.5, 10), (-10, 2.5),
+    (-1, 1), (-8, 7.9375), (-4, 3.96875), (0, 6), (-6, 0), (-0.5, 0.5), (-3.2, 3.2), (-6.4, 6.4), (-2.5, 10),
+    (-10, 2.5),
     (0, 0.0127), (-0.006, 0.006), (-0.001, 0.001), (-16, 15.875), (-100, 100), (-900, 900), (-3000, 2500), (0, 2000),
     (-12.7, 0.05), (-7.33, 21.4), (0, 255 / 10240 * 0.99999), (-0.4, 0.4),
 ]  # fmt: skip
@@ -104,8 +105,11 @@ def table_cases():
             for form in ("", "_d32"):
                 cases.append(
                     case(
-                        f"{F(low)!s} to {F(high)!s}", f"Quantized{name}_8{form}", [codes, scalar(low), scalar(high)],
-                        outputs, branches=branches,
+                        f"{F(low)!s} to {F(high)!s}",
+                        f"Quantized{name}_8{form}",
+                        [codes, scalar(low), scalar(high)],
+                        outputs,
+                        branches=branches,
                     )  # fmt: skip
                 )
     return cases

@@ -195,9 +195,7 @@ def partition(graph, delegated, partitions=0, nodes=0):
     chosen = sorted(range(len(candidates)), key=lambda index: -len(candidates[index]))[:partitions]
     chosen = [index for index in chosen if len(candidates[index]) >= nodes]
     kept = {operator for index in chosen for operator in candidates[index]}
-    final = [
-        members for kind, members in subsets(graph, [index in kept for index in range(len(delegated))]) if kind
-    ]
+    final = [members for kind, members in subsets(graph, [index in kept for index in range(len(delegated))]) if kind]
     return candidates, chosen, final
 
 

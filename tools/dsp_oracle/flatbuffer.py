@@ -7,8 +7,10 @@ def names(table):
     return {value: key for key, value in vars(table).items() if not key.startswith("_")}
 
 
-BUILTINS, TYPES, ACTIVATIONS = names(schema.BuiltinOperator), names(schema.TensorType), names(
-    schema.ActivationFunctionType
+BUILTINS, TYPES, ACTIVATIONS = (
+    names(schema.BuiltinOperator),
+    names(schema.TensorType),
+    names(schema.ActivationFunctionType),
 )
 PADDINGS, MODES = names(schema.Padding), names(schema.MirrorPadMode)
 FORMATS = names(schema.FullyConnectedOptionsWeightsFormat)

@@ -101,7 +101,8 @@ def zero_code(low, high):
 
 def pad_cases(record):
     plan = [
-        ((1, 3, 4, 5), [[0, 0], [1, 2], [2, 1], [0, 0]], "_d32"), ((1, 2, 3, 33), [[0, 0], [0, 1], [3, 0], [0, 0]], "_d32"),
+        ((1, 3, 4, 5), [[0, 0], [1, 2], [2, 1], [0, 0]], "_d32"),
+        ((1, 2, 3, 33), [[0, 0], [0, 1], [3, 0], [0, 0]], "_d32"),
         ((1, 2, 3, 32), [[1, 1], [1, 0], [0, 2], [0, 0]], "_d32"), ((2, 2, 2, 4), [[1, 2], [0, 0], [0, 0], [0, 0]], ""),
         ((1, 2, 3, 4), [[0, 0], [0, 0], [0, 0], [2, 3]], ""), ((1, 2, 3, 4), [[0, 0], [1, 1], [1, 2], [1, 0]], ""),
         ((1, 3, 3, 2), [[0, 0], [0, 0], [0, 0], [0, 0]], ""), ((1, 4, 4, 3), [[1, 1], [1, 1], [0, 0]], "_d32"),
@@ -152,22 +153,29 @@ def mirror_cases(record):
 
 
 def split_cases(record):
-    for shape, axis, parts in [((1, 2, 3, 64), 3, 2), ((1, 2, 2, 12), 3, 3), ((1, 3, 2, 33), 3, 3), ((2, 2, 1, 8), 3, 1),
+    for shape, axis, parts in [((1, 2, 3, 64), 3, 2), ((1, 2, 2, 12), 3, 3), ((1, 3, 2, 33), 3, 3),
+        ((2, 2, 1, 8), 3, 1),
                                ((1, 2, 3, 8), -1, 2), ((4, 2, 1, 3), 0, 2), ((1, 6, 2, 3), 1, 3), ((2, 2, 4, 3), 2, 2),
                                ((1, 1, 2, 5), 3, 5)]:  # fmt: skip
         codes = record.codes(*shape)
         results = np.split(codes, parts, axis)
         branches = ["split: negative axis"] if axis < 0 else []
-        branches.append("split: one part" if parts == 1 else f"split: along {'depth' if axis % 4 == 3 else 'another axis'}")
+        branches.append(
+            "split: one part" if parts == 1 else f"split: along {'depth' if axis % 4 == 3 else 'another axis'}"
+        )
         ends = record.range()
         for form in ("", "_d32") if axis % 4 == 3 and parts > 1 else ("",):
             name = f"{list(shape)} along {axis} into {parts}"
-            record.add(name, f"QuantizedSplit_8{form}", [integers(axis, (1, 1, 1, 1)), codes], [], results, branches, ends)
+            record.add(
+                name, f"QuantizedSplit_8{form}", [integers(axis, (1, 1, 1, 1)), codes], [], results, branches, ends
+            )
 
 
 def slice_cases(record):
-    for shape, begins, sizes in [((2, 4, 5, 6), [1, 1, 2, 3], [1, 2, 3, 2]), ((1, 4, 5, 6), [0, 1, 0, 2], [1, -1, -1, 3]),
-                                 ((1, 4, 5, 6), [2, 1], [2, 4]), ((1, 1, 3, 40), [33], [-1]), ((1, 3, 4, 5), [1, 0, 0], [2, 4, 5])]:  # fmt: skip
+    for shape, begins, sizes in [((2, 4, 5, 6), [1, 1, 2, 3], [1, 2, 3, 2]),
+        ((1, 4, 5, 6), [0, 1, 0, 2], [1, -1, -1, 3]),
+                                 ((1, 4, 5, 6), [2, 1], [2, 4]), ((1, 1, 3, 40), [33], [-1]),
+                                 ((1, 3, 4, 5), [1, 0, 0], [2, 4, 5])]:  # fmt: skip
         codes = record.codes(*shape)
         first = [0] * (4 - len(begins)) + begins
         counts = [-1] * (4 - len(sizes)) + sizes
@@ -175,7 +183,9 @@ def slice_cases(record):
         branches = ["slice: all four extents" if len(begins) == 4 else "slice: fewer extents, the last ones"]
         branches += ["slice: size -1"] if -1 in sizes else []
         operands = [codes, integers(begins, (1, 1, 1, -1)), integers(sizes, (1, 1, 1, -1))]
-        record.add(f"{list(shape)} from {begins} by {sizes}", "QuantizedSlice_8", operands, [], [codes[places]], branches)
+        record.add(
+            f"{list(shape)} from {begins} by {sizes}", "QuantizedSlice_8", operands, [], [codes[places]], branches
+        )
 
 
 def strided(codes, begins, ends, steps, begin_mask, end_mask, shrink_mask):
@@ -212,11 +222,15 @@ def strided(codes, begins, ends, steps, begin_mask, end_mask, shrink_mask):
 
 def strided_cases(record):
     plan = [
-        ((1, 6, 7, 5), [0, 1, 2, 0], [1, 6, 7, 5], [1, 2, 3, 1], 0, 0, 0), ((1, 6, 7, 5), [0, 0, 0, 4], [1, 6, 7, 5], [1, 1, 1, 1], 0, 0, 8),
-        ((1, 6, 7, 5), [0, 3, 0, 1], [0, 0, 0, 5], [1, 1, 2, 2], 5, 7, 0), ((2, 3, 4, 6), [1, -2, -3, 0], [2, -1, 4, -2], [1, 1, 1, 1], 0, 0, 1),
-        ((1, 5, 4, 3), [0, 4, 3, 2], [1, 0, 0, 0], [1, -1, -2, -1], 0, 8, 0), ((1, 5, 4, 3), [0, 0, 0, 0], [1, 0, 0, 3], [1, -2, -1, 1], 6, 6, 0),
+        ((1, 6, 7, 5), [0, 1, 2, 0], [1, 6, 7, 5], [1, 2, 3, 1], 0, 0, 0),
+        ((1, 6, 7, 5), [0, 0, 0, 4], [1, 6, 7, 5], [1, 1, 1, 1], 0, 0, 8),
+        ((1, 6, 7, 5), [0, 3, 0, 1], [0, 0, 0, 5], [1, 1, 2, 2], 5, 7, 0),
+        ((2, 3, 4, 6), [1, -2, -3, 0], [2, -1, 4, -2], [1, 1, 1, 1], 0, 0, 1),
+        ((1, 5, 4, 3), [0, 4, 3, 2], [1, 0, 0, 0], [1, -1, -2, -1], 0, 8, 0),
+        ((1, 5, 4, 3), [0, 0, 0, 0], [1, 0, 0, 3], [1, -2, -1, 1], 6, 6, 0),
         ((1, 5, 4, 9), [1, 2], [4, 8], [1, 3], 0, 0, 0), ((1, 3, 8, 3), [2, 0, 0], [3, 8, 3], [1, 4, 1], 8, 8, 2),
-        ((2, 3, 4, 5), [1, 2, 0, 0], [2, 3, 4, 5], [1, 1, 1, 1], 0, 12, 3), ((1, 4, 4, 8), [0, -9, 0, 0], [1, 3, 4, 8], [1, 1, 1, 2], 0, 0, 0),
+        ((2, 3, 4, 5), [1, 2, 0, 0], [2, 3, 4, 5], [1, 1, 1, 1], 0, 12, 3),
+        ((1, 4, 4, 8), [0, -9, 0, 0], [1, 3, 4, 8], [1, 1, 1, 2], 0, 0, 0),
     ]  # fmt: skip
     for shape, begins, ends, steps, *masks in plan:
         codes = record.codes(*shape)
@@ -228,30 +242,46 @@ def strided_cases(record):
 
 
 def reshape_cases(record):
-    for shape, new in [((1, 2, 3, 4), [1, 1, 6, 4]), ((2, 3, 4, 5), [-1, 20]), ((1, 4, 4, 3), [48]), ((1, 2, 6, 4), [3, -1, 2]),
+    for shape, new in [((1, 2, 3, 4), [1, 1, 6, 4]), ((2, 3, 4, 5), [-1, 20]), ((1, 4, 4, 3), [48]),
+        ((1, 2, 6, 4), [3, -1, 2]),
                        ((1, 1, 1, 24), [1, 2, 3, 4])]:  # fmt: skip
         codes = record.codes(*shape)
         result = codes.reshape(new)
         result = result.reshape([1] * (4 - result.ndim) + list(result.shape))
         branches = ["reshape: unknown extent"] if -1 in new else ["reshape"]
         branches += ["reshape: lower rank"] if len(new) < 4 else []
-        record.add(f"{list(shape)} to {new}", "Reshape", [codes, integers(new, (1, 1, 1, -1))], [], [result], branches, ranged=False)
+        record.add(
+            f"{list(shape)} to {new}",
+            "Reshape",
+            [codes, integers(new, (1, 1, 1, -1))],
+            [],
+            [result],
+            branches,
+            ranged=False,
+        )
 
 
 def transpose_cases(record):
     for shape, order in [((1, 3, 4, 5), [0, 2, 1, 3]), ((2, 3, 4, 5), [0, 3, 1, 2]), ((1, 4, 8, 32), [0, 2, 3, 1]),
-                         ((2, 3, 4, 5), [3, 2, 1, 0]), ((1, 3, 4, 5), [1, 0]), ((1, 2, 3, 33), [2, 0, 1]), ((2, 2, 2, 2), [1, 0, 3, 2]),
+                         ((2, 3, 4, 5), [3, 2, 1, 0]), ((1, 3, 4, 5), [1, 0]), ((1, 2, 3, 33), [2, 0, 1]),
+                         ((2, 2, 2, 2), [1, 0, 3, 2]),
                          ((1, 1, 6, 7), [0, 1, 2, 3])]:  # fmt: skip
         codes = record.codes(*shape)
         fixed = 4 - len(order)
         result = codes.transpose([*range(fixed), *(fixed + axis for axis in order)])
         branches = ["transpose: lower rank" if fixed else "transpose"]
-        record.add(f"{list(shape)} by {order}", "Transpose_8", [codes, integers(order, (1, 1, 1, -1))], [], [result], branches)
+        record.add(
+            f"{list(shape)} by {order}", "Transpose_8", [codes, integers(order, (1, 1, 1, -1))], [], [result], branches
+        )
 
 
 def space_to_depth(codes, size):
     b, h, w, d = codes.shape
-    return codes.reshape(b, h // size, size, w // size, size * d).transpose(0, 1, 3, 2, 4).reshape(b, h // size, w // size, -1)
+    return (
+        codes.reshape(b, h // size, size, w // size, size * d)
+        .transpose(0, 1, 3, 2, 4)
+        .reshape(b, h // size, w // size, -1)
+    )
 
 
 def depth_to_space(codes, size):
@@ -264,9 +294,18 @@ def depth_cases(record):
     for shape, size in [((1, 4, 6, 3), 2), ((2, 3, 6, 1), 3), ((1, 8, 8, 8), 4), ((1, 2, 4, 33), 2), ((1, 2, 2, 4), 1)]:
         codes = record.codes(*shape)
         block = integers(size, (1, 1, 1, 1))
-        record.add(f"{list(shape)} by {size}", "SpaceToDepth_8", [codes, block], [], [space_to_depth(codes, size)], ["space to depth"])
-    for shape, size, depth32 in [((1, 2, 3, 12), 2, False), ((2, 2, 1, 9), 3, False), ((1, 3, 3, 128), 2, True), ((1, 2, 3, 64), 2, True),
-                                 ((1, 2, 2, 288), 3, True), ((1, 1, 2, 16), 4, False), ((1, 3, 2, 20), 2, False)]:  # fmt: skip
+        record.add(
+            f"{list(shape)} by {size}",
+            "SpaceToDepth_8",
+            [codes, block],
+            [],
+            [space_to_depth(codes, size)],
+            ["space to depth"],
+        )
+    for shape, size, depth32 in [((1, 2, 3, 12), 2, False), ((2, 2, 1, 9), 3, False), ((1, 3, 3, 128), 2, True),
+        ((1, 2, 3, 64), 2, True),
+                                 ((1, 2, 2, 288), 3, True), ((1, 1, 2, 16), 4, False),
+                                 ((1, 3, 2, 20), 2, False)]:  # fmt: skip
         codes, block, ends = record.codes(*shape), integers(size, (1, 1, 1, 1)), record.range()
         for form in ("", "_d32") if depth32 else ("",):
             record.add(f"{list(shape)} by {size}", f"DepthToSpace_8{form}", [codes, block], [],
@@ -291,8 +330,10 @@ def batch_to_space(codes, sizes, crops):
 
 def batch_cases(record):
     """The delegate makes these around dilated depthwise convolutions."""
-    for shape, sizes, pads in [((1, 6, 6, 3), [2, 2], [[1, 1], [1, 1]]), ((1, 7, 5, 32), [2, 2], [[2, 3], [2, 3]]), ((1, 6, 4, 5), [3, 2], [[0, 0], [0, 0]]),
-                               ((2, 5, 4, 33), [4, 4], [[3, 4], [2, 2]]), ((1, 6, 3, 4), [2], [[1, 1]]), ((1, 9, 8, 8), [3, 1], [[3, 3], [0, 0]])]:  # fmt: skip
+    for shape, sizes, pads in [((1, 6, 6, 3), [2, 2], [[1, 1], [1, 1]]), ((1, 7, 5, 32), [2, 2], [[2, 3], [2, 3]]),
+        ((1, 6, 4, 5), [3, 2], [[0, 0], [0, 0]]),
+                               ((2, 5, 4, 33), [4, 4], [[3, 4], [2, 2]]), ((1, 6, 3, 4), [2], [[1, 1]]),
+                               ((1, 9, 8, 8), [3, 1], [[3, 3], [0, 0]])]:  # fmt: skip
         codes, ends = record.codes(*shape), record.range()
         result = space_to_batch(codes, sizes, pads, binary32.code_of_zero(*ends))
         filled = any(map(sum, pads))
@@ -300,21 +341,42 @@ def batch_cases(record):
         branches += ["space to batch: rows alone"] if len(sizes) == 1 else []
         operands = [codes, integers(sizes, (1, 1, 1, -1)), integers(pads, (1, 1, len(pads), 2))]
         for form in ("", "_d32")[: len(sizes)]:
-            record.add(f"{list(shape)} by {sizes} pads {pads}".replace(", ", ","), f"SpaceToBatchND_8{form}", operands, [], [result], branches, ends)
-    for shape, sizes, crops in [((4, 4, 4, 3), [2, 2], [[1, 1], [1, 1]]), ((8, 3, 4, 33), [2, 2], [[0, 1], [1, 0]]), ((6, 2, 3, 5), [3, 2], [[0, 0], [0, 0]]),
-                                ((16, 3, 2, 8), [4, 4], [[0, 3], [1, 2]]), ((2, 3, 3, 4), [2], [[0, 1]]), ((3, 3, 4, 32), [3, 1], [[0, 0], [0, 0]])]:  # fmt: skip
+            record.add(
+                f"{list(shape)} by {sizes} pads {pads}".replace(", ", ","),
+                f"SpaceToBatchND_8{form}",
+                operands,
+                [],
+                [result],
+                branches,
+                ends,
+            )
+    for shape, sizes, crops in [((4, 4, 4, 3), [2, 2], [[1, 1], [1, 1]]),
+        ((8, 3, 4, 33), [2, 2], [[0, 1], [1, 0]]), ((6, 2, 3, 5), [3, 2], [[0, 0], [0, 0]]),
+                                ((16, 3, 2, 8), [4, 4], [[0, 3], [1, 2]]), ((2, 3, 3, 4), [2], [[0, 1]]),
+                                ((3, 3, 4, 32), [3, 1], [[0, 0], [0, 0]])]:  # fmt: skip
         codes, ends = record.codes(*shape), record.range()
         cut = any(map(sum, crops))
         branches = [f"batch to space: {'cropped' if cut else 'not cropped'}"]
         branches += ["batch to space: rows alone"] if len(sizes) == 1 else []
         operands = [codes, integers(sizes, (1, 1, 1, -1)), integers(crops, (1, 1, len(crops), 2))]
         for form in ("", "_d32")[: len(sizes)]:
-            record.add(f"{list(shape)} by {sizes} crops {crops}".replace(", ", ","), f"BatchToSpaceND_8{form}", operands, [],
+            record.add(f"{list(shape)} by {sizes} crops {crops}".replace(", ", ","), f"BatchToSpaceND_8{form}",
+                operands, [],
                        [batch_to_space(codes, sizes, crops)], branches, ends)  # fmt: skip
 
 
 def cases(rng):
     record = Recorder(rng)
-    for family in (pad_cases, mirror_cases, split_cases, slice_cases, strided_cases, reshape_cases, transpose_cases, depth_cases, batch_cases):
+    for family in (
+        pad_cases,
+        mirror_cases,
+        split_cases,
+        slice_cases,
+        strided_cases,
+        reshape_cases,
+        transpose_cases,
+        depth_cases,
+        batch_cases,
+    ):
         family(record)
     return record.cases

@@ -26,16 +26,22 @@ BRANCHES = {
     "flat: depth 1": "",
     "flat: depth 2": "",
     "flat: depth 2, table reaches 255": "",
-    "flat: depth from 1408": "another algorithm, whose tables come from expf and expm1f of a mathematics library that is not public",
+    "flat: depth from 1408": "another algorithm, whose tables come from expf and expm1f of a library not public",
 }
 
 # Per segment of a quarter: orders 0, 1 and 2, in binary fixed point.
 POWER_V65 = ((32769, 22652, 4300), (32876, 21816, 5119), (33371, 19857, 6087), (34675, 16404, 7230))
-RECIPROCAL_V65 = ((0x8001, 0x7D56, 0x2E12), (0x7DE8, 0x6AB6, 0x199B), (0x794E, 0x5751, 0x0F69), (0x736C, 0x472E, 0x09E2))
+RECIPROCAL_V65 = (
+    (0x8001, 0x7D56, 0x2E12),
+    (0x7DE8, 0x6AB6, 0x199B),
+    (0x794E, 0x5751, 0x0F69),
+    (0x736C, 0x472E, 0x09E2),
+)
 # Per sixteenth: orders 0, 1 and 2 of 2^-x.
 POWER_V60 = np.array((
     (32767, 31379, 30048, 28774, 27554, 26386, 25268, 24196, 23170, 22188, 21247, 20347, 19484, 18658, 17867, 17109),
-    (-22709, -21746, -20824, -19941, -19096, -18286, -17511, -16769, -16058, -15377, -14725, -14101, -13503, -12930, -12382, -11857),
+    (-22709, -21746, -20824, -19941, -19096, -18286, -17511, -16769, -16058, -15377, -14725, -14101, -13503, -12930,
+    -12382, -11857),
     (7703, 7377, 7064, 6765, 6478, 6203, 5940, 5688, 5447, 5216, 4995, 4783, 4580, 4386, 4200, 4022),
 ))  # fmt: skip
 
@@ -155,9 +161,12 @@ def softmax(codes, low, high, beta, depth32, old):
 
 # Depth, low and high end, beta.
 ROWS = [
-    (1, -1, 1, 1), (2, -4, 3.96875, 1), (2, -40, 39, 1), (2, -0.1, 0.1, 0.5), (3, -8, 7.9375, 1), (4, -1, 0.9921875, 2), (5, 0, 255, 1),
-    (10, -16, 15.875, 1), (12, -100, 99, 1), (31, -4, 3.96875, 1), (32, -4, 3.96875, 1), (33, -4, 3.96875, 0.25), (64, -8, 7.9375, 1),
-    (65, -2, 1.984375, 1), (100, -0.001, 0.001, 1), (128, -30, 29.765625, 1), (132, -8, 7.9375, 0.125), (257, -6, 6, 1), (512, -3, 3, 1),
+    (1, -1, 1, 1), (2, -4, 3.96875, 1), (2, -40, 39, 1), (2, -0.1, 0.1, 0.5), (3, -8, 7.9375, 1),
+    (4, -1, 0.9921875, 2), (5, 0, 255, 1),
+    (10, -16, 15.875, 1), (12, -100, 99, 1), (31, -4, 3.96875, 1), (32, -4, 3.96875, 1), (33, -4, 3.96875, 0.25),
+    (64, -8, 7.9375, 1),
+    (65, -2, 1.984375, 1), (100, -0.001, 0.001, 1), (128, -30, 29.765625, 1), (132, -8, 7.9375, 0.125),
+    (257, -6, 6, 1), (512, -3, 3, 1),
     (40, 0, 1e-6, 1), (48, 0, 5.522 * 4, 1), (7, -10000, 10000, 1),
     # Just below 255 ln 2, where the multiplier would be 32768.
     (21, 0, 176.75249, 1),
@@ -190,8 +199,12 @@ def cases(rng):
                 node = "QuantizedSoftmax_8" + ("_d32" if depth32 else "")
                 result.append(
                     case(
-                        f"depth {depth}, {low} to {high}, beta {beta}", node, inputs, [values, scalar(0), scalar(1)],
-                        architecture=architecture, branches=branches,
+                        f"depth {depth}, {low} to {high}, beta {beta}",
+                        node,
+                        inputs,
+                        [values, scalar(0), scalar(1)],
+                        architecture=architecture,
+                        branches=branches,
                     )  # fmt: skip
                 )
     return result

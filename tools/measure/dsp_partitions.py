@@ -10,6 +10,7 @@ models of whose computed tensors fewer than half have 8 bits. `--against` is a f
 --delegate dsp --json` outputs named as the models are, with `.json` in place of `.tflite`: prints the differences and
 ends with 1 if there are any.
 """
+
 import argparse
 import json
 import subprocess
