@@ -1,7 +1,7 @@
 /// The operators of the library behind the delegate, by the names of its operator table (without the prefix `OP_`).
 ///
 /// The delegate's builders make the flat ones; the library's preparation replaces some of them by those that work on its
-/// depth-32 layout (suffix `_d32`) and puts conversions between the two. Source: nnlib hexagon/interface/ops.def.
+/// depth-32 layout (suffix `_d32`) and puts conversions between the two. Source: nnlib interface/ops.def.
 package enum HexagonOperator: String, Sendable, Hashable, CaseIterable {
     // Structure
     case input = "INPUT"
