@@ -48,6 +48,7 @@ extension HexagonKernels {
         guard let shape = Shape.broadcast(a.shape, b.shape) else {
             throw operands.refused("operands of \(a.shape) and \(b.shape) do not broadcast")
         }
+        _ = try operands.checked(shape.dimensions)
         var result = Tensor(zeros: TensorType(R.elementType, shape))
         let rows = RowPairs(a.shape, b.shape, shape)
         a.withElements(of: UInt8.self) { a in

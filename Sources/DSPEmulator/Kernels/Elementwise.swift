@@ -101,14 +101,16 @@ extension HexagonKernels {
         }
         let step = (range.max - range.min) / 255
         let divisorStep = (divisorRange.max - divisorRange.min) / 255
-        let numbers = divisors.elements(of: UInt8.self).map { divisorRange.min + Float($0) * divisorStep }
-        if numbers.contains(0) { throw operands.refused("division by zero") }
+        let divisorCodes = divisors.elements(of: UInt8.self)
+        let numbers = (0..<256).map { divisorRange.min + Float($0) * divisorStep }
+        let used = Set(divisorCodes).map { numbers[Int($0)] }
+        if used.contains(0) { throw operands.refused("division by zero") }
 
         var output: HexagonRange
         if inputs.count == 8 {
             output = try operands.range(6)
-        } else if numbers.count == 1 {
-            let number = numbers[0]
+        } else if divisorCodes.count == 1 {
+            let number = used[0]
             if number > 0 {
                 return results(codes, HexagonRange(min: range.min / number, max: range.max / number))
             }
@@ -116,19 +118,20 @@ extension HexagonKernels {
                 lookUp(table { 255 - $0 }, codes), HexagonRange(min: range.max / number, max: range.min / number))
         } else {
             output = HexagonRange(min: 2_147_483_648, max: -2_147_483_648)
-            for number in numbers {
+            for number in used {
                 output.max = Swift.max(output.max, (number > 0 ? range.max : range.min) / number)
                 output.min = Swift.min(output.min, (number > 0 ? range.min : range.max) / number)
             }
             if output.min < 0, output.max < 0 { output.max = 0 }
             if output.min > 0, output.max > 0 { output.min = 0 }
         }
-        let tables = numbers.map { number in
-            table { HexagonArithmetic.quantized((range.min + Float($0) * step) / number, output) }
+        var tables = [[UInt8]](repeating: [], count: 256)
+        for code in Set(divisorCodes) {
+            let number = numbers[Int(code)]
+            tables[Int(code)] = table { HexagonArithmetic.quantized((range.min + Float($0) * step) / number, output) }
         }
-        if let table = tables.first, tables.count == 1 { return results(lookUp(table, codes), output) }
         var values = codes.elements(of: UInt8.self)
-        for i in values.indices { values[i] = tables[i % tables.count][Int(values[i])] }
+        for i in values.indices { values[i] = tables[Int(divisorCodes[i % divisorCodes.count])][Int(values[i])] }
         return results(Tensor(values, shape: codes.shape), output)
     }
 }

@@ -70,14 +70,18 @@ extension HexagonKernels {
 
     /// `QuantizedMul_8x8to8_d32`: the output's range is found, as for sums.
     ///
+    /// The delegate gives the range in two more inputs, which the public library does not take. Assumed of the newer
+    /// binary: it uses them as for sums, which the public code would do if it let them in.
+    ///
     /// Source: nnlib hexagon/ops/src/op_add_d32.c.
     static func productDepth32(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
-        let operands = try KernelInputs(node, inputs, count: 6...6)
+        let operands = try KernelInputs(node, inputs, count: 6...8)
         let a = try operands.codes(0)
         let b = try operands.codes(1)
         let rangeA = try operands.range(2)
         let rangeB = try operands.range(4)
-        if a.count == 1 || b.count == 1 {
+        let given = try GivenRange(operands, at: 6, clampsToZero: true)
+        if given.fixed.isEmpty, a.count == 1 || b.count == 1 {
             return b.count == 1
                 ? productWithScalar(a, rangeA, b, rangeB) : productWithScalar(b, rangeB, a, rangeA)
         }
@@ -85,9 +89,11 @@ extension HexagonKernels {
         let (stepB, zeroB) = rangeB.stepAndZero
         let least = Swift.min(rangeA.max * rangeB.min, rangeA.min * rangeB.max)
         let most = Swift.max(rangeA.max * rangeB.max, rangeA.min * rangeB.min)
-        let given = GivenRange()
-        let range = given.guess(HexagonRange(min: least, max: Swift.max(most, least + 0.001)))
+        let isFixed = given.fixed == [.min, .max]
+        let range =
+            isFixed ? given.range : given.guess(HexagonRange(min: least, max: Swift.max(most, least + 0.001)))
         let first = ProductScaling(stepA: stepA, zeroA: zeroA, stepB: stepB, zeroB: zeroB, output: range)
+        if isFixed { return results(try combine(operands, a, b) { first.code(first.product($0, $1)) }, range) }
         var low = first.zero
         var high = first.zero
         let codes = try combine(operands, a, b) { (x: Int32, y: Int32) -> UInt8 in

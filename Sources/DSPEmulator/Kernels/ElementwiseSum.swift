@@ -189,9 +189,6 @@ struct GivenRange {
     /// The range to work with when both ends are given.
     private(set) var range = HexagonRange(min: 0, max: 0.5)
 
-    /// No end is given.
-    init() {}
-
     /// - Parameter clampsToZero: Whether the given ends are first moved so that zero is in the range.
     init(_ operands: KernelInputs, at index: Int, clampsToZero: Bool) throws {
         if operands.tensors.count > index + 1 {

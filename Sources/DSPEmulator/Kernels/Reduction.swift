@@ -63,10 +63,12 @@ extension HexagonKernels {
             guard let axis = shape.normalizedAxis(axis), axes.count <= 4 else {
                 throw operands.refused("reduces along at most four axes, not \(axes)")
             }
+            guard count <= Int(Int32.max) / 255 / codes.shape[axis] else {
+                throw operands.refused("sums of so many codes overflow")
+            }
             count *= codes.shape[axis]
             shape[axis] = 1
         }
-        guard count <= Int(Int32.max) / 255 else { throw operands.refused("sums of \(count) codes overflow") }
         var sums = Tensor(zeros: TensorType(.int32, shape))
         let strides = zip(shape.strides, shape.dimensions).map { $1 == 1 ? 0 : $0 }
         codes.withElements(of: UInt8.self) { source in

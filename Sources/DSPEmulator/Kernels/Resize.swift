@@ -16,10 +16,7 @@ struct ResizeRequest {
         alignsCorners = try operands.tensors.count > 4 && operands.integer(4) != 0
         usesHalfPixels = try operands.tensors.count > 5 && operands.integer(5) != 0
         (height, width) = (extents[0], extents[1])
-        let shape = Shape([input[0], height, width, input[3]])
-        guard height > 0, width > 0, shape.checkedElementCount() != nil else {
-            throw operands.refused("the output's extents are \(height)x\(width)")
-        }
+        _ = try operands.checked([input[0], height, width, input[3]])
     }
 }
 

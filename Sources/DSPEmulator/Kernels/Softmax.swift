@@ -92,7 +92,7 @@ struct SoftmaxScaling {
         let perCode = (range.max - range.min) * beta * Float(1.0 / (255.0 * 0.69314718055994))
         let factorShift = min(31, 7 - Int32(RangeArithmetic.exponent(perCode)))
         let shift = Swift.max(2, Int32(Int.bitWidth - (depth - 1).leadingZeroBitCount))
-        if factorShift < 0 || shift > 16 { return nil }
+        if perCode < 0 || factorShift < 0 || shift > 16 { return nil }
         let factor = HexagonArithmetic.saturateI16(
             RangeArithmetic.rounded(perCode * HexagonArithmetic.powerOfTwo(factorShift + 8)))
         self.shift = shift
