@@ -21,6 +21,8 @@ public struct ComparisonReport: Sendable, Codable {
     public var layers: [Layer]
     /// What the page of `--report` shows; nil without it.
     public var report: AccuracyReport?
+    /// Operator by operator, when the candidate runs on the DSP and layers were asked for.
+    public var dsp: DSPDifference?
 }
 
 /// Holds a model against another one.

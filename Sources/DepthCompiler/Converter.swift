@@ -49,6 +49,8 @@ public struct ConversionOptions: Sendable {
     public var budget = 0.07
     public var threads = 1
     public var engine: Engine = .fast
+    /// The DSP that the file is to run on; nil for none in particular.
+    public var delegate: DelegateTarget?
     /// The curve whose components the model emits; nil when its output stays as it is.
     public var head: Recipe.Head?
     public var headOutput: HeadOutput = .depth
@@ -147,6 +149,7 @@ public enum Converter {
                 suggestion: "keep, float, int8, int16x8 and mixed are")
         }
         try attachHead(to: &result, options, calibration, progress)
+        if let target = options.delegate { try result.removeRedundantClamps(for: target) }
         result.bytes = try export(result, model, options)
         return result
     }

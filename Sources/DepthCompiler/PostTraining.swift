@@ -17,7 +17,7 @@ struct PostTraining {
     /// Samples, the last ones, that decide what is kept.
     private static let heldOutSamples = 2
     /// Samples that channel extrema for equalisation come from.
-    private static let equalizationSamples = 4
+    static let equalizationSamples = 4
     /// Samples on which every rounding is measured by itself.
     private static let sensitivitySamples = 2
 
@@ -25,7 +25,7 @@ struct PostTraining {
     let calibration: SampleFolder?
     let progress: (String, Int, Int) -> Void
 
-    private var run: RunOptions { RunOptions(engine: options.engine, threads: options.threads) }
+    var run: RunOptions { RunOptions(engine: options.engine, threads: options.threads) }
 
     /// - Throws: `Diagnostic` (.usage) without calibration samples and statistics.
     func quantize(_ source: Graph) throws -> Conversion {
@@ -50,6 +50,12 @@ struct PostTraining {
             quantization.fixedRanges[name] = range
             assumptions.append(
                 "input \(name) holds pixels: its codes are theirs, \(range.lowerBound) to \(range.upperBound)")
+        }
+        if let target = options.delegate {
+            let (rewritten, outcomes) = try rewritten(graph, for: target, calibration, quantization)
+            graph = rewritten
+            methods += outcomes
+            quantization.perTensorMatrices = target.rewrites.contains(.matrices)
         }
         let extrema = try options.statistics == nil ? channelExtrema(of: graph, calibration, quantization) : nil
         if options.equalize, let extrema,
@@ -117,11 +123,11 @@ struct PostTraining {
         max(1, min(fittingSamples, heldOut(of: calibration).lowerBound))
     }
 
-    private var heldOut: Range<Int> { Self.heldOut(of: calibration) }
+    var heldOut: Range<Int> { Self.heldOut(of: calibration) }
 
     /// Statistics of the values that quantisation asks for, from the first `count` samples (nil: all), with extrema of the
     /// channels of `channels`.
-    private func calibrate(
+    func calibrate(
         _ graph: Graph, _ calibration: SampleFolder, _ stage: String, _ quantization: QuantizationOptions,
         channels: Set<ValueID> = [], count: Int? = nil
     ) throws -> CalibrationStatistics {
@@ -156,7 +162,7 @@ struct PostTraining {
     }
 
     /// The mean error of a quantised graph's outputs against those of the float `plan`, over the held-out samples.
-    private func error(of graph: Graph, against plan: Plan, _ calibration: SampleFolder) throws -> OutputError {
+    func error(of graph: Graph, against plan: Plan, _ calibration: SampleFolder) throws -> OutputError {
         let candidate = try Plan(graph, options: run)
         var result = OutputError()
         for index in heldOut {

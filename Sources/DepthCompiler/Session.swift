@@ -8,28 +8,50 @@ import TensorCore
 public struct Session: Sendable {
     public let model: Model
     public let graph: Graph
-    private let plan: Plan
+    private let work: Work
 
-    /// Prepares the model's canonical graph with its ports as they are in the file.
+    private enum Work: Sendable {
+        case engine(Plan)
+        case delegate(DelegatedPlan)
+    }
+
+    /// Prepares the model's canonical graph with its ports as they are in the file; with a delegate, the graph as it is in
+    /// the file.
     ///
     /// - Throws: `Diagnostic` when the model cannot be run.
-    public init(_ model: Model, options: RunOptions = RunOptions()) throws {
+    public init(_ model: Model, options: RunOptions = RunOptions(), delegate: DSPDelegate? = nil) throws {
         self.model = model
-        let graph = try Converter.canonical(model.graph, keepLayout: true, approximate: false)
-        self.graph = graph
-        plan = try Plan(graph, options: options)
+        if let delegate {
+            let compilation = try DSPCompilation(model, delegate: delegate)
+            graph = compilation.graph
+            work = .delegate(try compilation.plan(options: options))
+        } else {
+            graph = try Converter.canonical(model.graph, keepLayout: true, approximate: false)
+            work = .engine(try Plan(graph, options: options))
+        }
     }
 
     /// Runs on one tensor for every input, in the graph's layout and element types.
+    ///
+    /// - Parameter observe: sees every value that is computed as such; delegates may merge some.
     public func run(_ inputs: [Tensor], observe: ValueObserver? = nil) throws -> [Tensor] {
-        try plan.run(inputs, observe: observe)
+        switch work {
+        case .engine(let plan): try plan.run(inputs, observe: observe)
+        case .delegate(let plan): try plan.run(inputs, observe: observe)
+        }
     }
 
     /// Runs and tells how long every node took; see ``Plan/profile(_:_:)``.
+    ///
+    /// - Throws: `Diagnostic` (.unsupported) with a delegate.
     public func profile(
         _ inputs: [Tensor], _ timed: @escaping (_ node: GraphIR.Node, _ duration: Duration, _ isFast: Bool) -> Void
     ) throws -> [Tensor] {
-        try plan.profile(inputs, timed)
+        switch work {
+        case .engine(let plan): return try plan.profile(inputs, timed)
+        case .delegate:
+            throw Diagnostic(.unsupported, at: model.path, "the time that an emulator takes says nothing of a device")
+        }
     }
 
     /// Brings arrays given by input name, the rest by position, to the graph's inputs. Arrays are in the model's own

@@ -36,6 +36,13 @@ public struct QuantizationContract: Sendable, Hashable {
     public func role(of operand: Int) -> OperandRole {
         operand < operands.count ? operands[operand] : operands.last ?? .activation
     }
+
+    /// The role of an operand that is constant or not: weights that are computed are activations.
+    public func role(of operand: Int, isConstant: Bool) -> OperandRole {
+        let role = role(of: operand)
+        if case .weight = role, !isConstant { return .activation }
+        return role
+    }
 }
 
 extension Operator {

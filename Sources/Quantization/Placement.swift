@@ -92,7 +92,8 @@ struct PlacementAnalysis {
     private func activations(of node: Node) -> [ValueID] {
         let contract = node.op.quantizationContract
         return node.inputs.enumerated().compactMap { index, input in
-            guard let input, graph.constant(input) == nil, isFloat(input), contract.role(of: index) == .activation
+            guard let input, graph.constant(input) == nil, isFloat(input),
+                contract.role(of: index, isConstant: false) == .activation
             else { return nil }
             return input
         }
@@ -122,7 +123,10 @@ struct PlacementAnalysis {
         if node.op == .unary(.rsqrt) { return .wideRange }
         for (index, input) in node.inputs.enumerated() {
             guard let input else { continue }
-            if case .weight = contract.role(of: index), graph.constant(input) == nil { return .weightsNotConstant }
+            guard case .weight = contract.role(of: index), graph.constant(input) == nil else { continue }
+            // The int8 kernel of FULLY_CONNECTED takes weights that are computed.
+            if case .fullyConnected = node.op, type == .int8 { continue }
+            return .weightsNotConstant
         }
         return nil
     }
@@ -156,7 +160,10 @@ struct PlacementAnalysis {
 
     private func isActivation(_ value: ValueID, of node: Node) -> Bool {
         let contract = node.op.quantizationContract
-        return node.inputs.indices.contains { node.inputs[$0] == value && contract.role(of: $0) == .activation }
+        let isConstant = graph.constant(value) != nil
+        return node.inputs.indices.contains {
+            node.inputs[$0] == value && contract.role(of: $0, isConstant: isConstant) == .activation
+        }
     }
 
     /// Outputs that are joined from several computed values without a convolution behind the join.

@@ -157,7 +157,9 @@ struct QuantizationLowering {
     private func activationOperands(_ node: Node) -> [Int] {
         let contract = node.op.quantizationContract
         return node.inputs.indices.filter { index in
-            guard let input = node.inputs[index], contract.role(of: index) == .activation else { return false }
+            guard let input = node.inputs[index],
+                contract.role(of: index, isConstant: source.constant(input) != nil) == .activation
+            else { return false }
             return source.type(of: input).elementType == .float32
         }
     }
@@ -238,8 +240,10 @@ struct QuantizationLowering {
         switch role {
         case .weight(let axis):
             if node.op == .prelu { return try natural(input) }
+            var perChannel = axis
+            if options.perTensorMatrices, case .fullyConnected = node.op { perChannel = nil }
             return target.addConstant(
-                WeightQuantization.symmetric(constant, axis: axis), name: source[input].name)
+                WeightQuantization.symmetric(constant, axis: perChannel), name: source[input].name)
         case .bias(let inputIndex, let weightIndex):
             guard let data = operands[inputIndex], let weights = operands[weightIndex],
                 let weightParameters = target.type(of: weights).quantization

@@ -19,6 +19,8 @@ public struct QuantizationOptions: Sendable, Hashable {
     public var headNodes: Set<String> = []
     /// Values (by name) whose range what they mean decides, not what calibration saw.
     public var fixedRanges: [String: ClosedRange<Float>]
+    /// One weight scale for each FULLY_CONNECTED instead of one for every row, as delegates ask that have no other kernel.
+    public var perTensorMatrices = false
     /// Moves powers of two from the channels of float operands into the weights of the convolution that reads them.
     public var balanceChannels: Bool
 
@@ -139,8 +141,9 @@ public enum Quantizer {
         }
         let heads = Set(graph.nodes.filter { options.headNodes.contains($0.location) }.map(\.id))
         return MixedPrecisionSearch(
-            graph: graph, noise: noise, placements: placements, splittings: splittings, heads: heads)
-            .run(budget: budget)
+            graph: graph, noise: noise, placements: placements, splittings: splittings, heads: heads
+        )
+        .run(budget: budget)
     }
 
     /// `graph` with the results of some operators split, see ``ChannelSplitting``.

@@ -13,6 +13,7 @@ struct Bench: ParsableCommand {
 
     @OptionGroup var input: InputOptions
     @OptionGroup var engine: EngineOptions
+    @OptionGroup var delegate: DelegateOptions
     @OptionGroup var json: JSONOptions
 
     @Option(help: "Measured runs.")
@@ -26,8 +27,12 @@ struct Bench: ParsableCommand {
     }
 
     func run() throws {
-        let options = try engine.options()
-        let session = try Session(input.load(), options: options)
+        let options = engine.options
+        let model = try input.load()
+        if let dsp = try delegate.dsp {
+            throw Diagnostic(.unsupported, at: "--delegate dsp:\(dsp.name)", "has no cycle model yet")
+        }
+        let session = try Session(model, options: options)
         let progress = Progress("bench")
         let report = try session.benchmark(runs: runs, options: options, perOperator: operators) {
             progress.update($0, $1)

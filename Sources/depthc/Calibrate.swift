@@ -40,7 +40,7 @@ struct Calibrate: ParsableCommand {
     }
 
     func run() throws {
-        let options = try engine.options()
+        let options = engine.options
         let known = try recipe.load()
         let folder = try SampleFolder(data, recipe: known, limit: samples ?? known?.calibration.samples)
         let graph = try Converter.calibrated(input.load(), keepLayout: keepLayout)

@@ -11,6 +11,12 @@ struct Compare: ParsableCommand {
               depthc compare model.onnx model_int8.tflite --data pairs --recipe converters/hitnet.yaml --layers
 
             --report FILE.html writes a page on the difference for the last samples, at most 4.
+
+            With --delegate dsp the second model runs on the DSP emulator and the first on the CPU; --layers then shows for \
+            every operator on the DSP how far its codes are from the CPU's: its own difference (the CPU's kernel on the \
+            operands that the DSP had) and what has accumulated. One file against itself tells what the DSP changes:
+
+              depthc compare model_int8.tflite model_int8.tflite --data pairs --recipe stereo_direct --delegate dsp --layers
             """)
 
     @Argument(help: "The model that is right.")
@@ -21,6 +27,7 @@ struct Compare: ParsableCommand {
 
     @OptionGroup var recipe: RecipeOptions
     @OptionGroup var engine: EngineOptions
+    @OptionGroup var delegate: DelegateOptions
     @OptionGroup var json: JSONOptions
     @OptionGroup var report: ReportOptions
 
@@ -34,14 +41,21 @@ struct Compare: ParsableCommand {
     var layers = false
 
     func run() throws {
-        let options = try engine.options()
+        let options = engine.options
         let folder = try SampleFolder(data, recipe: recipe.load(), limit: samples)
         let models = (try Model.load(reference), try Model.load(candidate))
         let first = try Session(models.0, options: options)
-        let second = try Session(models.1, options: options)
+        let second = try Session(models.1, options: options, delegate: delegate.dsp)
         let progress = Progress("compare")
-        var result = try Comparer.compare(reference: first, candidate: second, data: folder, layers: layers) {
-            progress.update($0, $1)
+        let dsp = try delegate.dsp
+        var result = try Comparer.compare(
+            reference: first, candidate: second, data: folder, layers: layers && dsp == nil
+        ) { progress.update($0, $1) }
+        if layers, let dsp {
+            let bar = Progress("compare operators")
+            result.dsp = try DSPDifference(models.1, delegate: dsp, data: folder, options: options) {
+                bar.update($0, $1)
+            }
         }
         result.report = try report.write(
             try ReportBuilder(
@@ -53,12 +67,27 @@ struct Compare: ParsableCommand {
         if let figures = result.report, let path = report.report {
             lines(of: figures, path: path).forEach { print($0) }
         }
-        guard layers else { return }
+        if let difference = result.dsp { show(difference) }
+        guard layers, result.dsp == nil else { return }
         var rows = [["layer", "type", "SQNR dB", "AC-SQNR dB", "max error"]]
         for layer in result.layers {
             rows.append([layer.name, layer.type, short(layer.sqnr), short(layer.acSQNR), short(layer.maximum)])
         }
         print(table(rows))
         print("\(result.layers.count) layers have the same name in both models")
+    }
+
+    private func show(_ difference: DSPDifference) {
+        func cells(_ codes: CodeDifference?) -> [String] {
+            guard let codes else { return ["-", "-", "-"] }
+            return ["\(codes.maximum)", short(codes.mean), "\(short(100 * codes.share)) %"]
+        }
+        var rows = [["operator", "name", "own max", "mean", "differ", "accumulated max", "mean", "differ", "first"]]
+        for node in difference.nodes {
+            let place = node.own?.first.first.map { $0.map(String.init).joined(separator: ",") } ?? ""
+            rows.append([node.operatorName, node.name] + cells(node.own) + cells(node.accumulated) + [place])
+        }
+        print("codes of the DSP (\(difference.profile)) against the CPU's, \(difference.nodes.count) operators")
+        print(table(rows))
     }
 }

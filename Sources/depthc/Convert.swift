@@ -24,6 +24,7 @@ struct Convert: ParsableCommand {
     @OptionGroup var input: InputOptions
     @OptionGroup var recipe: RecipeOptions
     @OptionGroup var engine: EngineOptions
+    @OptionGroup var delegate: DelegateOptions
     @OptionGroup var json: JSONOptions
     @OptionGroup var report: ReportOptions
 
@@ -106,6 +107,13 @@ struct Convert: ParsableCommand {
             """)
     var refitHead: Bool?
 
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "With --delegate dsp: what is rewritten to keep the model on the DSP (default: all). resizes, activations, "
+                + "gelu, matrices, clamps, or none; each is listed with its cost.", valueName: "NAME"))
+    var rewrites: [String] = []
+
     @Option(help: "Order of the curve (exact heads: 1 to 4, default 2), or turns of the phase.")
     var order: Int?
 
@@ -122,13 +130,13 @@ struct Convert: ParsableCommand {
     func validate() throws {
         if let samples, samples < 1 { throw ValidationError("--samples is at least 1") }
         _ = try chosenRange(nil)
+        if !rewrites.isEmpty, try delegate.dsp == nil { throw ValidationError("--rewrites are about --delegate dsp") }
         if budget != nil, precision != .mixed { throw ValidationError("--budget is about --precision mixed") }
         _ = try chosenBudget()
     }
 
     func run() throws {
         let begin = ContinuousClock.now
-        _ = try engine.options()
         let known = try recipe.load()
         let needsData = [.int8, .int16x8, .mixed].contains(precision)
         let folder = try calibration.map {
@@ -149,6 +157,7 @@ struct Convert: ParsableCommand {
         options.compensation = compensation ?? known?.quantization.compensation ?? (precision == .mixed)
         options.equalize = equalization ?? known?.quantization.equalization ?? true
         options.budget = try chosenBudget() ?? known?.quantization.budget ?? options.budget
+        options.delegate = try target(model)
         options.recipe = known
         options.exactHead = try exactHead(known, model)
         if options.exactHead == nil { options.head = try chosenHead(known, model) }
@@ -248,6 +257,19 @@ struct Convert: ParsableCommand {
             upper: ends?.upperBound ?? said?.upper ?? 1)
         return Recipe.Head(
             components: known?.head?.components ?? model.graph.outputs.first?.sourceName ?? "", decoding: decoding)
+    }
+
+    /// The DSP that the file is for, with the rewrites that are asked for.
+    private func target(_ model: Model) throws -> DelegateTarget? {
+        guard let dsp = try delegate.dsp else { return nil }
+        if rewrites.isEmpty { return DelegateTarget(delegate: dsp) }
+        if rewrites == ["none"] { return DelegateTarget(delegate: dsp, rewrites: []) }
+        let chosen = rewrites.compactMap(DelegateRewrite.init(rawValue:))
+        guard chosen.count == rewrites.count else {
+            let names = DelegateRewrite.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--rewrites are \(names), or none")
+        }
+        return DelegateTarget(delegate: dsp, rewrites: Set(chosen))
     }
 
     /// The budget as a share, nil when none is given.

@@ -23,6 +23,7 @@ struct Evaluate: ParsableCommand {
     @OptionGroup var input: InputOptions
     @OptionGroup var recipe: RecipeOptions
     @OptionGroup var engine: EngineOptions
+    @OptionGroup var delegate: DelegateOptions
     @OptionGroup var json: JSONOptions
 
     @Option(help: ArgumentHelp("Folder of samples: pictures or arrays, with the truth beside them.", valueName: "DIR"))
@@ -65,12 +66,12 @@ struct Evaluate: ParsableCommand {
     }
 
     func run() throws {
-        let options = try engine.options()
+        let options = engine.options
         let given = try recipe.load()
         let model = try input.load()
         let known = given ?? named(model)
         let folder = try SampleFolder(data, recipe: known, limit: samples)
-        let candidate = try Session(model, options: options)
+        let candidate = try Session(model, options: options, delegate: delegate.dsp)
         let expected = try reference.map { try Session(Model.load($0), options: options) }
         var asked = Evaluator.Options()
         asked.groundTruth = groundTruth

@@ -30,7 +30,7 @@ struct Golden: ParsableCommand {
     var samples: Int?
 
     func run() throws {
-        let options = try engine.options()
+        let options = engine.options
         let known = try recipe.load()
         let folder = try SampleFolder(data, recipe: known, limit: samples)
         let model = try input.load()

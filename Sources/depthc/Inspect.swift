@@ -8,9 +8,15 @@ struct Inspect: ParsableCommand {
               depthc inspect model.onnx
               depthc inspect model.onnx --nodes
               depthc inspect model.tflite --json
+              depthc inspect model_int8.tflite --delegate dsp
+
+            With a delegate: where every operator runs and why, the partitions, what crosses their borders, and which \
+            changes would bring more onto the DSP. --lowered prints the library's graphs as the delegate's own debug \
+            output does.
             """)
 
     @OptionGroup var input: InputOptions
+    @OptionGroup var delegate: DelegateOptions
 
     @Flag(help: "Shows every node with types and shapes.")
     var nodes = false
@@ -18,8 +24,21 @@ struct Inspect: ParsableCommand {
     @Flag(help: "Prints everything as JSON.")
     var json = false
 
+    @Flag(help: "With --delegate dsp: prints the graphs that the library gets and what it makes of them.")
+    var lowered = false
+
+    func validate() throws {
+        if lowered, try delegate.dsp == nil { throw ValidationError("--lowered is about --delegate dsp") }
+    }
+
     func run() throws {
         let model = try input.load(lenient: true)
+        if let dsp = try delegate.dsp {
+            let inspection = try DSPInspection(model, delegate: dsp)
+            if json { print(try encodeJSON(inspection)) } else { show(inspection) }
+            if lowered { try DSPInspection.loweredGraphs(of: model, delegate: dsp).forEach { print($0) } }
+            return
+        }
         let inspection = Inspection(model)
         if json {
             print(try encodeJSON(inspection))

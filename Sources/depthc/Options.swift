@@ -61,19 +61,46 @@ struct EngineOptions: ParsableArguments {
     @Option(help: "Worker threads; results do not depend on their number.")
     var threads: Int = max(1, ProcessInfo.processInfo.activeProcessorCount)
 
-    @Option(help: "Who runs the graph: cpu.")
-    var delegate: String = "cpu"
-
     func validate() throws {
         guard (1...1024).contains(threads) else { throw ValidationError("--threads is 1 to 1024") }
     }
 
-    /// - Throws: `.unsupported` for delegates that are not built.
-    func options() throws -> RunOptions {
-        guard delegate == "cpu" else {
-            throw Diagnostic(.unsupported, at: "--delegate \(delegate)", "is not built yet", suggestion: "cpu is")
+    var options: RunOptions { RunOptions(engine: engine, threads: threads) }
+}
+
+/// Who runs the graph; shared by every command that a DSP changes something for.
+struct DelegateOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Who runs the graph: cpu, or dsp for what the TFLite Hexagon delegate would take. Profiles: "
+                + DSPDelegate.profiles.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ") + ".",
+            valueName: "cpu|dsp[:PROFILE]"))
+    var delegate: String = "cpu"
+
+    @Option(
+        help: ArgumentHelp(
+            "The most partitions that the delegate takes, its option max_delegated_partitions: 1 to 16 (default: 4).",
+            valueName: "N"))
+    var maxPartitions: Int?
+
+    func validate() throws {
+        if let maxPartitions {
+            guard (1...16).contains(maxPartitions) else { throw ValidationError("--max-partitions is 1 to 16") }
+            if try dsp == nil { throw ValidationError("--max-partitions is about --delegate dsp") }
         }
-        return RunOptions(engine: engine, threads: threads)
+        _ = try dsp
+    }
+
+    /// nil for the CPU.
+    var dsp: DSPDelegate? {
+        get throws {
+            do {
+                let named = try DSPDelegate.named(delegate)
+                return maxPartitions.flatMap { count in named?.limited(toPartitions: count) } ?? named
+            } catch let problem as Diagnostic {
+                throw ValidationError("\(problem.location) \(problem.message); \(problem.suggestion ?? "")")
+            }
+        }
     }
 }
 

@@ -23,6 +23,7 @@ struct Run: ParsableCommand {
     @OptionGroup var input: InputOptions
     @OptionGroup var recipe: RecipeOptions
     @OptionGroup var engine: EngineOptions
+    @OptionGroup var delegate: DelegateOptions
 
     @Option(
         name: .customLong("input"),
@@ -33,7 +34,7 @@ struct Run: ParsableCommand {
     var output: String
 
     func run() throws {
-        let options = try engine.options()
+        let options = engine.options
         let known = try recipe.load()
         var named: [String: Tensor] = [:]
         var positional: [Tensor] = []
@@ -57,7 +58,7 @@ struct Run: ParsableCommand {
             }
         }
         let model = try input.load(available: named)
-        let session = try Session(model, options: options)
+        let session = try Session(model, options: options, delegate: delegate.dsp)
         let tensors: [Tensor]
         if let folder {
             guard inputs.count == 1 else {

@@ -16,6 +16,7 @@ struct Validate: ParsableCommand {
     @OptionGroup var input: InputOptions
     @OptionGroup var recipe: RecipeOptions
     @OptionGroup var engine: EngineOptions
+    @OptionGroup var delegate: DelegateOptions
     @OptionGroup var json: JSONOptions
 
     @Option(help: ArgumentHelp("Folder of the golden set.", valueName: "GOLDEN"))
@@ -34,11 +35,11 @@ struct Validate: ParsableCommand {
     }
 
     func run() throws {
-        let options = try engine.options()
+        let options = engine.options
         let set = try GoldenSet(path: golden)
         let known = try recipe.load() ?? recorded(set)
         let model = try input.load()
-        let session = try Session(model, options: options)
+        let session = try Session(model, options: options, delegate: delegate.dsp)
         let criterion = leastSQNR.map(Criterion.leastSQNR) ?? .tolerance(tolerance ?? set.info.tolerance.name)
         let progress = Progress("validate")
         let report = try Validator.validate(session, against: set, criterion: criterion, recipe: known) {

@@ -19,7 +19,7 @@ import Testing
         (["inspect", "/"], 66), (["bench", "x", "--threads", "0"], 64), (["bench", "x", "--engine", "warp"], 64),
         (["convert", "x", "-o", "y", "--range", "wide"], 64), (["convert", "x", "-o", "y", "--head", "spiral"], 64),
         (["convert", "golden/networks/unet-direct.onnx", "-o", "y", "--head", "hilbert"], 65),
-        (["run", "x", "-o", "y", "--delegate", "dsp"], 65), (["run", "x", "-o", "y", "--input", "/nowhere.npy"], 66),
+        (["run", "x", "-o", "y", "--delegate", "tpu"], 64), (["run", "x", "-o", "y", "--input", "/nowhere.npy"], 66),
         (["validate", "x", "--golden", "/nowhere"], 66), (["golden", "x", "--data", "/nowhere", "-o", "y"], 66),
         (["evaluate", "x", "--data", "/nowhere"], 66), (["evaluate", "x", "--data", "y", "--range", "5..5"], 64),
         (["evaluate", "x", "--data", "y", "--alignment", "guess"], 64), (["inspect", "x", "--shape", "1x2"], 64),

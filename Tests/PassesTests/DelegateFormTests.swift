@@ -91,4 +91,42 @@ import Testing
         let codes = Tensor((0..<64).map { Int8(clamping: $0 * 4 - 128) }, shape: [1, 64], quantization: inputs)
         #expect(try evaluate(graph, [codes])[0].isIdentical(to: evaluate(after, [codes])[0]))
     }
+
+    @Test(arguments: [[1, 6, 8], [2, 3, 8], [5, 8]])
+    func fullyConnectedFlattens(shape: [Int]) throws {
+        var numbers = Numbers(seed: 4)
+        var graph = Graph(name: "matrix")
+        let input = graph.addInput("input", TensorType(.float32, Shape(shape)))
+        graph.addOutput(
+            try graph.node(
+                .fullyConnected(FullyConnected(keepDimensions: true)), input, graph.constant(numbers.tensor([7, 8])),
+                graph.constant(numbers.tensor([7]))))
+        let after = try run(.flatMatrices, on: graph)
+        #expect(!after.nodes.contains { $0.op == .fullyConnected(FullyConnected(keepDimensions: true)) })
+        try expectSameResults(graph, after, .exact)
+    }
+
+    @Test(arguments: [false, true], [false, true])
+    func batchedProductsRunOneByOne(left: Bool, right: Bool) throws {
+        var graph = Graph(name: "product")
+        let a = graph.addInput("a", TensorType(.float32, left ? [1, 3, 5, 4] : [1, 3, 4, 5]))
+        let b = graph.addInput("b", TensorType(.float32, right ? [1, 3, 6, 5] : [1, 3, 5, 6]))
+        graph.addOutput(try graph.node(.batchMatMul(BatchMatMul(adjointLeft: left, adjointRight: right)), a, b))
+        let after = try run(.matricesOneByOne, on: graph)
+        #expect(after.count("FULLY_CONNECTED") == 3 && after.count("BATCH_MATMUL") == 0)
+        try expectSameResults(graph, after, .rounding)
+    }
+
+    @Test func fiveAxesBecomeFour() throws {
+        var graph = Graph(name: "axes")
+        let input = graph.addInput("input", TensorType(.float32, [1, 6, 36]))
+        let heads = try graph.transposed(graph.reshaped(input, [1, 6, 3, 4, 3]), [2, 0, 3, 1, 4])
+        let parts = try graph.addNode(
+            .split(count: 3), [graph.scalar(0), heads], names: ["q", "k", "v"], location: "split")
+        for part in parts { graph.addOutput(try graph.reshaped(part, [1, 4, 6, 3])) }
+        var after = graph
+        try Pipeline.delegateForms([.matrices]).run(on: &after, verifyEveryPatch: true)
+        #expect(after.valueIDs.allSatisfy { after.type(of: $0).shape.rank <= 4 }, "\(after)")
+        try expectSameResults(graph, after, .exact)
+    }
 }

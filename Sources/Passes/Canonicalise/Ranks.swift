@@ -6,9 +6,13 @@ extension Pass {
     /// SLICE, STRIDED_SLICE, PAD, TRANSPOSE and broadcasts over more axes than LiteRT's kernels take are computed on
     /// fewer: axes of extent 1 go, neighbours that behave alike become one.
     package static let ranks = Pass("ranks") { graph, node, patch in
+        try collapseAxes(of: node, graph, &patch, limit: node.op == .transpose ? 6 : 5)
+    }
+
+    /// Proposes `node` on at most `limit` axes, between RESHAPEs, when it has more.
+    static func collapseAxes(of node: Node, _ graph: Graph, _ patch: inout GraphPatch, limit: Int) throws {
         guard node.outputs.count == 1 else { return }
         let output = graph.type(of: node.outputs[0])
-        let limit = node.op == .transpose ? 6 : 5
         guard
             max(output.shape.rank, node.inputs.compactMap { $0.map { graph.type(of: $0).shape.rank } }.max() ?? 0)
                 > limit
