@@ -80,8 +80,8 @@ public struct DSPInspection: Sendable, Codable {
     public static func loweredGraphs(of model: Model, delegate: DSPDelegate) throws -> [String] {
         try DSPCompilation(model, delegate: delegate).parts.enumerated().flatMap { number, part in
             [
-                "partition \(number + 1) as the delegate builds it\n\(part.built.debugText)",
-                "partition \(number + 1) as the library runs it\n\(part.prepared.debugText)",
+                "partition \(number + 1) as the delegate builds it\n\(part.built.graph.debugPrint)",
+                "partition \(number + 1) as the library runs it\n\(part.prepared.debugPrint)",
             ]
         }
     }
