@@ -15,27 +15,24 @@ TARGET = "DSPEmulator"
 KERNELS = f"Sources/{TARGET}/Kernels"
 TESTS = f"Tests/{TARGET}Tests"
 
-# What is made wrong, the operators that have to notice, the file, its text (which it has once), and what it becomes.
+# What is made wrong, the file, its text (which it has once), and what it becomes.
 MUTATIONS = [
-    ("requantisation rounds down", ["Supernode", "DepthwiseSupernode", "Requantize_32to8"], "RangeArithmetic.swift",
-     "&+ 1 << 30) >> 31)", ") >> 31)"),
-    ("the multiplier has one bit too few", ["Supernode", "DepthwiseSupernode", "SuperFC"], "ConvolutionArithmetic.swift",
-     "let shift = gain <= 1 ? 0 : RangeArithmetic.exponent(gain)", "let shift = gain <= 1 ? 1 : RangeArithmetic.exponent(gain)"),
-    ("the input's zero point has the wrong sign", ["Supernode", "InputSupernode", "DepthwiseSupernode"],
-     "ConvolutionArithmetic.swift",
+    ("requantisation rounds down", "RangeArithmetic.swift", "&+ 1 << 30) >> 31)", ") >> 31)"),
+    ("multipliers are truncated", "RangeArithmetic.swift", "let sum = x + 0.5", "let sum = x"),
+    ("multipliers of channels leave out their scales", "ConvolutionArithmetic.swift",
+     "values.map { multiplier(common * $0) }", "values.map { _ in multiplier(common) }"),
+    ("the input's zero point has the wrong sign", "ConvolutionArithmetic.swift",
      "offset -= Float(sums[channel] &* inputZero)", "offset += Float(sums[channel] &* inputZero)"),
-    ("a bias of one half is rounded away from zero", ["Supernode"], "ConvolutionArithmetic.swift",
+    ("a bias of one half is rounded away from zero", "ConvolutionArithmetic.swift",
      "offset.rounded(.toNearestOrEven)", "offset.rounded(.toNearestOrAwayFromZero)"),
-    ("unsigned weights of a padded depth are not summed", ["Supernode"], "ConvolutionWeights.swift",
+    ("zero points that pad the depth are not summed", "ConvolutionWeights.swift",
      "let missing = (depth", "let missing = 0 * (depth"),
-    ("asymmetric weights are scaled without rounding", ["Supernode"], "ConvolutionWeights.swift",
+    ("asymmetric weights are scaled without rounding", "ConvolutionWeights.swift",
      "128 * 256 + 128 - scale * zero", "128 * 256 - scale * zero"),
-    ("127 sums take the way of 128", ["Requantize_32to8"], "Requantize32.swift", "count >= 128", "count >= 127"),
-    ("the sum of two operands is rounded, not truncated", ["QuantizedAdd_8p8to8"], "ElementwiseSum.swift",
-     "(a &* scaleA &+ b &* scaleB) &>> firstShift",
+    ("127 sums take the way of 128", "Requantize32.swift", "count >= 128", "count >= 127"),
+    ("the sum of two operands is rounded", "ElementwiseSum.swift", "(a &* scaleA &+ b &* scaleB) &>> firstShift",
      "HexagonArithmetic.shiftRounded(a &* scaleA &+ b &* scaleB, firstShift)"),
-    ("a concatenation copies operands of a wider range", ["QuantizedConcat_8"], "Concat.swift",
-     "wide >= 32704", "wide >= 32000"),
+    ("a concatenation copies codes of a wider range", "Concat.swift", "wide >= 32704", "wide >= 32000"),
 ]
 
 
@@ -75,10 +72,10 @@ def make_package(folder):
 
 
 def failures(folder):
-    """Per operator, how many recorded cases fail; None when the tests cannot be built or do not end."""
+    """Per operator, how many recorded cases fail; None when the tests cannot be built or do not end. Not optimised: after
+    the first build, only the changed file is compiled."""
     run = subprocess.run(
-        ["swift", "test", "--no-parallel", "-c", "release", "--disable-testable-imports", "--disable-xctest"],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        ["swift", "test", "--no-parallel", "--disable-xctest"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if not re.search(r"Test run with \d+ test", run.stdout):
         print(run.stdout[-2000:], file=sys.stderr)
         return None
@@ -96,18 +93,19 @@ with tempfile.TemporaryDirectory() as name:
     found = failures(folder)
     checks.expect("unchanged, every recorded case passes", found is not None and not found)
     rows = []
-    for what, operators, file, old, new in MUTATIONS:
+    for what, file, old, new in MUTATIONS:
         path = folder / KERNELS / file
         text = path.read_text()
-        if not checks.expect(f"{file} has once: {old}", text.count(old) == 1):
+        if text.count(old) != 1:
+            checks.expect(f"{what}: {file} has {text.count(old)} times instead of once: {old}", False)
             continue
         path.write_text(text.replace(old, new))
         found = failures(folder)
         path.write_text(text)
-        missed = [o for o in operators if found is None or not any(name.startswith(o) for name in found)]
-        rows.append((what, sum(found.values()) if found else 0, ", ".join(sorted(found or []))))
-        checks.expect(f"{what}: " + ("does not build" if found is None else f"{sum(found.values())} cases fail"), not missed)
-print(f"\n{'Made wrong':<52} {'cases':>5}  operators that notice")
+        count = sum(found.values()) if found else 0
+        rows.append((what, count, ", ".join(sorted(found or []))))
+        checks.expect(f"{what}: " + ("does not build" if found is None else f"{count} cases fail"), count > 0)
+print(f"\n{'Made wrong':<48} {'cases':>5}  operators that notice")
 for what, count, names in rows:
-    print(f"{what:<52} {count:>5}  {names}")
+    print(f"{what:<48} {count:>5}  {names}")
 checks.finish()
