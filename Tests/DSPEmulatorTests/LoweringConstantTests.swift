@@ -8,7 +8,7 @@ import Testing
 struct LoweringConstantTests {
     private func node(_ op: HexagonOperator, of name: String) throws -> (HexagonNode, [Int: Tensor]) {
         let item = try #require(LoweringCase.all.first { $0.name == name })
-        let graph = try item.lowered().graph
+        let graph = try item.lowered()
         let constants = graph.nodes.compactMap { node in node.constant.map { (node.id, $0) } }
         let found = try #require(graph.nodes.first { $0.op == op })
         return (found, Dictionary(uniqueKeysWithValues: constants))
@@ -34,7 +34,7 @@ struct LoweringConstantTests {
     @Test("split weights hold 32 neighbouring channels")
     func split() throws {
         let item = try #require(LoweringCase.all.first { $0.name == "split depthwise" })
-        let graph = try item.lowered().graph
+        let graph = try item.lowered()
         let second = try #require(graph.nodes.filter { $0.op == .depthwiseSupernode }.last)
         let weights = try #require(graph.nodes.first { $0.id == second.inputs[1].node }?.constant)
         let expected = (0..<25).flatMap { at in (32..<64).map { UInt8(truncatingIfNeeded: at * 64 + $0 + 156 + 128) } }
@@ -68,7 +68,7 @@ struct LoweringConstantTests {
                 .conv2D(Conv2D(padding: .valid)), [builder.input([1, 2, 2, 2]), filter, bias],
                 results: [builder.tensor([1, 2, 2, 3])])
         }
-        let graph = try item.lowered().graph
+        let graph = try item.lowered()
         let node = try #require(graph.nodes.first { $0.op == .supernode })
         func constant(_ index: Int) throws -> Tensor {
             try #require(graph.nodes.first { $0.id == node.inputs[index].node }?.constant)

@@ -2,7 +2,7 @@ extension HexagonGraph {
     /// The nodes as the library prints them for the delegate's option `print_graph_debug`, addresses left out.
     ///
     /// Source: nnlib hexagon/src/pprint.c, do_snpprint.
-    package var debugPrint: String {
+    package var debugText: String {
         let lines = nodes.map { node in
             let number = node.op.number.map { "0x" + String($0, radix: 16) } ?? "?"
             return "node @ 0x0: id=0x\(String(node.id, radix: 16)) type=\(number)(\(node.op.rawValue)) "

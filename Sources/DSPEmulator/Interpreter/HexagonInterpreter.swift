@@ -10,6 +10,8 @@ package struct HexagonInterpreter: Sendable {
     /// What the caller must give: INPUT's results in their order.
     package let inputs: [HexagonOutput]
     private let results: [HexagonReference]
+    /// What the delegate declares of ``results``.
+    private let resultShapes: [Shape]
     /// For every node of the graph, the earlier ones that nobody reads after it.
     private let released: [[Int]]
 
@@ -45,6 +47,8 @@ package struct HexagonInterpreter: Sendable {
         self.released = released
         inputs = entry.outputs
         results = exit.inputs
+        let declared = Dictionary(graph.nodes.map { ($0.id, $0.outputs) }, uniquingKeysWith: { first, _ in first })
+        resultShapes = exit.inputs.map { Shape(declared[$0.node]?[$0.output].shape ?? []) }
     }
 
     /// Runs every node and returns what OUTPUT reads.
@@ -67,6 +71,9 @@ package struct HexagonInterpreter: Sendable {
                 computed = [try constant(node)]
             case .output:
                 outputs = try operands(node, live)
+                for (tensor, shape) in zip(outputs, resultShapes) where tensor.count != shape.elementCount {
+                    throw Diagnostic(.unsupported, at: node.location, "gets \(tensor.type), the model has \(shape)")
+                }
                 computed = []
             default:
                 computed = try evaluate(node, operands(node, live))
@@ -118,6 +125,10 @@ package struct HexagonInterpreter: Sendable {
             guard computed.count == node.outputs.count else {
                 throw Diagnostic(.internalError, at: "", "gave \(computed.count) results of \(node.outputs.count)")
             }
+            for (tensor, declared) in zip(computed, node.outputs) where !declared.holds(tensor, of: node.op) {
+                throw Diagnostic(
+                    .unsupported, at: "", "gives \(tensor.type) where the delegate declares \(Shape(declared.shape))")
+            }
             return computed
         } catch let problem as Diagnostic {
             let reason = problem.location == node.op.rawValue ? "" : problem.location
@@ -132,5 +143,16 @@ extension HexagonNode {
     /// Where it is, for diagnostics: operator, id and the TFLite operator that it belongs to.
     package var location: String {
         "\(op.rawValue) (node \(id)\(source.map { ", operator \($0) of the model" } ?? ""))"
+    }
+}
+
+extension HexagonOutput {
+    /// True when a result fits into the memory that the library takes for it, whole vectors of 128 bytes. Operators of the
+    /// depth-32 layout get more for padding, of which nothing is said here.
+    ///
+    /// Source: nnlib hexagon/src/newnode.c, compute_max_size_with_pad.
+    fileprivate func holds(_ tensor: Tensor, of op: HexagonOperator) -> Bool {
+        guard let count = Shape(shape).checkedElementCount() else { return false }
+        return op.rawValue.hasSuffix("_d32") || tensor.type.byteCount <= (count * elementSize + 127) & ~127
     }
 }

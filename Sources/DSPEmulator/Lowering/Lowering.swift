@@ -2,40 +2,34 @@ import GraphIR
 import Operators
 import TensorCore
 
-/// A partition as the delegate hands it to the library.
-package struct LoweredPartition: Sendable {
-    /// Constants in the order in which they are made, then INPUT, casts, operators, casts and OUTPUT.
-    package var graph: HexagonGraph
-    /// Tensor indices of INPUT's results.
-    package var inputs: [Int]
-    /// Tensor indices of OUTPUT's operands.
-    package var outputs: [Int]
-}
-
-extension OperatorListing {
-    /// Translates a partition into nodes of the library, as the delegate's builders do.
+/// Translation of delegated partitions to the library's nodes.
+package enum HexagonLowering {
+    /// What the delegate's builders make of a partition: constants in the order in which they are made, then INPUT, casts,
+    /// operators, casts and OUTPUT.
+    ///
+    /// INPUT has the tensors of `OperatorListing.boundary(of:)` as results, OUTPUT those as operands, in their order.
     ///
     /// Source: hexagon/hexagon_delegate_kernel.cc, BuildGraph.
     ///
     /// - Throws: `Diagnostic` (.unsupported) at an operator that the delegate takes and its builder then fails on
     ///   (`E_BUILD`): the runtime cannot prepare the model with the delegate at all.
-    package func lowered(_ partition: Partition) throws -> LoweredPartition {
-        let (inputs, outputs) = boundary(of: partition)
-        var builder = DelegateGraphBuilder(listing: self)
+    package static func graph(of partition: Partition, in listing: OperatorListing) throws -> HexagonGraph {
+        let (inputs, outputs) = listing.boundary(of: partition)
+        var builder = DelegateGraphBuilder(listing: listing)
         try builder.addInputs(inputs)
         for index in partition.operators {
-            let entry = operators[index]
+            let entry = listing.operators[index]
             do {
-                for case let tensor? in entry.inputs where self[tensor: tensor].constant != nil {
+                for case let tensor? in entry.inputs where listing[tensor: tensor].constant != nil {
                     try builder.addConstant(tensor)
                 }
                 try builder.lower(OperatorLowering(entry: entry, index: index))
             } catch let problem as Diagnostic {
-                throw problem.located(in: "operator \(index) \(entry.builtin) \(location(of: entry))")
+                throw problem.located(in: "operator \(index) \(entry.builtin) \(listing.location(of: entry))")
             }
         }
         try builder.addOutputs(outputs)
-        return LoweredPartition(graph: builder.finished(), inputs: inputs, outputs: outputs)
+        return builder.finished()
     }
 }
 
