@@ -18,6 +18,10 @@ extension HexagonKernels {
         let filter = operands.filter
         let depth = filter.shape[2]
         var isShallow = node.op == .inputSupernode
+        if isShallow || node.op == .supernode3322, operands.channelScales != nil {
+            throw Diagnostic(
+                .unsupported, at: node.op.rawValue, "channel scales, which preparation puts into the weights")
+        }
         if node.op == .supernode3322 { return try twoChannelConvolution(node, operands) }
         if node.op == .supernode, inputs.count < 13 {
             let isUnit = operands.strideHeight == 1 && operands.strideWidth == 1

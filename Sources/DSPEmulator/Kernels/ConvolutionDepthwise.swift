@@ -100,7 +100,7 @@ struct DepthwiseLoops {
             height: (rows.count - 1) * strideHeight + weights.height,
             width: (columns.count - 1) * strideWidth + weights.width)
         output.withMutableElements(of: UInt8.self) { output in
-            image.values.withUnsafeBytes { image_ in
+            image.values.withUnsafeBytes { pixels in
                 weights.values.withUnsafeBytes { taps in
                     for batch in 0..<input.shape[0] {
                         for row in 0..<rows.count {
@@ -110,7 +110,7 @@ struct DepthwiseLoops {
                                 let corner =
                                     (batch * image.height + row * strideHeight) * image.width + column * strideWidth
                                 for channel in stride(from: 0, to: channels, by: 8) {
-                                    let sums = products(image_, corner, image.width, taps, channel)
+                                    let sums = products(pixels, corner, image.width, taps, channel)
                                     for index in 0..<min(8, channels - channel) {
                                         output[position + channel + index] =
                                             requantization.code(sums[index], channel + index)
