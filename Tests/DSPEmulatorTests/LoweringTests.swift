@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Translation to the library's nodes")
 struct LoweringTests {
-    /// The nodes of every case by its name. Recorded from this translation and read against the delegate's source.
+    /// The nodes of every case by its name, found equal to what the delegate's own builders make: ids, operators, borders,
+    /// operands, declared results and the bytes of constants.
     private static let recorded: [String: String] = {
         let path = "\(#filePath)".replacing("LoweringTests.swift", with: "Recorded/lowering.txt")
         let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
