@@ -55,6 +55,22 @@ import Testing
         }
     }
 
+    /// Memory is set aside in steps of 128 bytes.
+    @Test(arguments: [(128, true), (129, false)])
+    func refusesResultsLargerThanTheirMemory(count: Int, fits: Bool) throws {
+        var graph = Self.graph()
+        graph.nodes[0].outputs[0].shape = [1, 1, 1, count]
+        graph.nodes[3].constant = layoutIntegers([Int32(count)])
+        for index in [4, 6] { graph.nodes[index].outputs[0].shape = [1, 1, 1, count] }
+        let interpreter = try HexagonInterpreter(graph, architecture: .v66)
+        let run = { try interpreter.run([Tensor([Int8](repeating: 0, count: count), shape: [count])]) }
+        if fits {
+            #expect(try run().map(\.count) == [count])
+        } else {
+            #expect { try run() } throws: { ($0 as? Diagnostic)?.description.contains("Reshape (node 6") == true }
+        }
+    }
+
     @Test func refusesGraphsOutOfOrder() {
         var graph = Self.graph()
         graph.nodes.swapAt(4, 5)

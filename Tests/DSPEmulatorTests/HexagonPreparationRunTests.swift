@@ -135,6 +135,34 @@ import Testing
         #expect(apart.range == [-200_000, 100_000])
     }
 
+    /// A depthwise convolution that the delegate splits, joined with a range of its own.
+    @Test func joinsSplitConvolutionsAsTheyAre() throws {
+        let graph = Self.built { b in
+            let x = b.input([1, 6, 6, 64])
+            let parts = b.node(.split, [b.integers(3), x[0]] + b.range(0, 255), [1, 6, 6, 32], results: 2)
+            let range = b.range(-300_000, 300_000)
+            let halves = parts.prefix(2).enumerated().map { index, part in
+                let weights = b.constant(Self.codes([5, 5, 32, 1], seed: UInt64(index)))
+                var inputs = [part, weights, parts[2], parts[3]] + b.range(-128, 127)
+                inputs += [b.extents(2, 2), b.constant(layoutIntegers([Int32](repeating: 0, count: 32)))]
+                inputs += b.range(-9, 9) + range
+                return b.node(.depthwiseSupernode, inputs, [1, 3, 3, 32], padding: .same)
+            }
+            var inputs = [b.integers(3)]
+            for output in 0..<3 { inputs += halves.map { $0[output] } }
+            let j = b.node(.concat, inputs + range, [1, 3, 3, 64])
+            return b.output(j[0], halves[0][0], halves[1][0])
+        }
+        let prepared = try HexagonPreparation.prepare(graph)
+        let results = try Self.run(prepared, [Self.codes([1, 6, 6, 64])]).map { try #require($0) }
+        let joined = (0..<9).flatMap { pixel -> [Int] in
+            let depths = pixel * 32..<pixel * 32 + 32
+            return Array(results[1][depths]) + Array(results[2][depths])
+        }
+        #expect(results[0] == joined)
+        #expect(Set(joined).count > 20)
+    }
+
     struct Transposed: Sendable, CustomTestStringConvertible {
         var filter: (Int, Int)
         var strides: (Int, Int)

@@ -147,12 +147,31 @@ extension HexagonNode {
 }
 
 extension HexagonOutput {
-    /// True when a result fits into the memory that the library takes for it, whole vectors of 128 bytes. Operators of the
-    /// depth-32 layout get more for padding, of which nothing is said here.
+    /// True when a result fits into the memory that the library takes for it: the declared extents, with the margins of the
+    /// depth-32 layout where the operator writes that, in steps of 128 bytes.
     ///
-    /// Source: nnlib hexagon/src/newnode.c, compute_max_size_with_pad.
+    /// Source: nnlib hexagon/src/newnode.c, `compute_max_size_with_pad`; hexagon/include/nn_graph_types.h,
+    /// `tensor_out_prepare_normal`.
     fileprivate func holds(_ tensor: Tensor, of op: HexagonOperator) -> Bool {
-        guard let count = Shape(shape).checkedElementCount() else { return false }
-        return op.rawValue.hasSuffix("_d32") || tensor.type.byteCount <= (count * elementSize + 127) & ~127
+        // A concatenation in place has no memory of its own, and the kernel for shallow inputs gets at least 16 KB.
+        if op == .fakeConcatDepth32 || op == .inputSupernode { return true }
+        guard tensor.shape.rank == 4, shape.count == 4, Shape(shape).checkedElementCount() != nil else { return false }
+        let hasMargins = op.hasDepth32Result && elementSize == 1
+        func bytes(_ shape: [Int], _ elementSize: Int) -> Int {
+            let wide =
+                hasMargins ? [shape[0], shape[1] + 8, (shape[2] + 7) & ~3, (shape[3] + 31) & ~31] : shape
+            return (wide.reduce(elementSize, *) + 127) & ~127
+        }
+        return bytes(tensor.shape.dimensions, tensor.elementType.byteCount) <= bytes(shape, elementSize)
+    }
+}
+
+extension HexagonOperator {
+    /// Whether the library marks it as one that writes the depth-32 layout.
+    fileprivate var hasDepth32Result: Bool {
+        switch self {
+        case .argMaxDepth32, .argMinDepth32, .mirrorPadDepth32, .convertFromDepth32: false
+        default: rawValue.hasSuffix("_d32")
+        }
     }
 }

@@ -31,7 +31,7 @@ extension PreparationGraph {
             guard isOneBroadcast(declared(node.inputs[0]).shape, declared(node.inputs[1]).shape) else { return nil }
             return Depth32Replacement(op: .multiplyDepth32, converted: [0, 1])
         case .concat:
-            return isSinglePixel(node)
+            return isSinglePixel(node) || node.inputs.count % 3 != 1
                 ? nil : Depth32Replacement(op: .concatDepth32, converted: Array(1...(node.inputs.count - 1) / 3))
         case .split:
             guard node.inputs.count == 4, node.outputs.count >= 4, !isSinglePixel(node), axis(node.inputs[0]) == 3

@@ -24,6 +24,7 @@ package enum HexagonPreparation {
     package static func prepare(_ graph: HexagonGraph) throws -> HexagonGraph {
         var graph = try PreparationGraph(graph)
         graph.foldConstantCasts()
+        try graph.dropRangesOfConcatenations()
         try graph.foldConstantTransposes()
         try graph.expandTransposedConvolutions()
         graph.removeRepeatedRequantisations()
