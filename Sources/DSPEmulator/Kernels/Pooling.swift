@@ -28,7 +28,8 @@ extension HexagonKernels {
         return results(averageByIntegralImage(request, rows, columns), request.range)
     }
 
-    /// The largest code of each window.
+    /// The largest code of each window. The library's own loops for 2x2 by 2 and 3x3 take the columns beside these where
+    /// the operand comes from a depthwise convolution with a border, by its left padding.
     private static func maximum(_ request: PoolingRequest) -> Tensor {
         let (height, width, depth) = (request.codes.shape[1], request.codes.shape[2], request.codes.shape[3])
         var result = Tensor(zeros: TensorType(.uint8, request.shape))

@@ -53,7 +53,9 @@ extension HexagonKernels {
         let size = Float(rows.window * columns.window)
         let step = (request.range.max - request.range.min) / (255 * size)
         let zero = -request.range.min / step
-        // Where the depth is no multiple of 32, unused places take part in the search as zeros.
+        // Where the depth is no multiple of 32, unused places take part in the search: the library gives their sums the
+        // low byte of the zero's alone. Seen here as zeros, which they are after convolutions; after conversions of
+        // layout, joins and tables they are not, and the library finds a slightly different range.
         let unused = depth % 32 == 0 ? nil : RangeArithmetic.rounded(zero)
         let least = sums.reduce(unused ?? .max) { Swift.min($0, $1) }
         let most = sums.reduce(unused ?? .min) { Swift.max($0, $1) }

@@ -4,7 +4,8 @@ extension HexagonKernels {
     /// `QuantizedResizeBilinear_8_d32`.
     ///
     /// Source: nnlib hexagon/ops/src/op_resizebilinear_d32.c. The layout's left padding is taken to be a multiple of 4
-    /// columns, as the library's own conversions and convolutions make it.
+    /// columns, as conversions, convolutions and pools make it; after a depthwise convolution with a border, whose padding
+    /// is 3 or 2, doubling by the library rounds in other places.
     static func resizeDepth32(_ codes: Tensor, _ request: ResizeRequest, _ result: inout Tensor) {
         let doubles = request.height == 2 * codes.shape[1] && request.width == 2 * codes.shape[2]
         if doubles, !request.alignsCorners, !request.usesHalfPixels {
