@@ -7,7 +7,7 @@ Per model and subgraph: the reason code of every operator (null: taken), the can
 chosen ones and the operators that are delegated in the end. `dynamic` lists tensors whose extents LiteRT knows only at
 run time: the runtime then refuses the delegate for the whole subgraph, and nothing is delegated. `--int8` leaves out
 models of whose computed tensors fewer than half have 8 bits. `--against` is a folder of `depthc inspect MODEL
---delegate dsp --json` outputs named as the models are, with `.json` in place of `.tflite`: prints the differences and
+--delegate dsp:hexagon-delegate --json` outputs named as the models are, with `.json` in place of `.tflite`: prints the differences and
 ends with 1 if there are any.
 """
 
@@ -52,15 +52,15 @@ def is_int8(graph):
     return computed and 2 * sum(tensor["type"] in ("int8", "uint8") for tensor in computed) >= len(computed)
 
 
-def described(path, arguments):
+def described(path, partitions=0, nodes=0, int8=False):
     """What is printed of one model; None for one that is left out."""
     graphs = flatbuffer.graphs(path.read_bytes())
-    if not graphs or arguments.int8 and not is_int8(graphs[0]):
+    if not graphs or int8 and not is_int8(graphs[0]):
         return None
     result = []
     for index, graph in enumerate(graphs):
         entry = {"operators": [operator["builtin"] for operator in graph["operators"]]}
-        entry |= admission.decision(graph, arguments.partitions, arguments.nodes)
+        entry |= admission.decision(graph, partitions, nodes)
         dynamic = dynamic_tensors(path) if index == 0 else []
         if dynamic:
             produced = {tensor for operator in graph["operators"] for tensor in operator["outputs"]}
@@ -77,22 +77,18 @@ def described(path, arguments):
 def differences(wanted, report):
     """Lines on where a report of depthc says otherwise, of the main subgraph."""
     mine, lines = wanted["subgraphs"][0], []
-    theirs = report.get("delegate", report)
-    reasons = theirs.get("reasons")
-    if reasons is None:
-        reasons = [operator.get("reason") for operator in theirs.get("operators", [])]
+    reasons = [operator["refusals"][0]["code"] if operator["refusals"] else None for operator in report["operators"]]
+    # What depthc adds for the public library is no rule of the delegate.
+    reasons = [None if reason == "E_LIBRARY" else reason for reason in reasons]
     for index, (a, b) in enumerate(zip(mine["reasons"], reasons)):
         if a != b:
             lines.append(f"operator {index} {mine['operators'][index]}: {a}, depthc {b}")
     if len(reasons) != len(mine["reasons"]):
         lines.append(f"{len(mine['reasons'])} operators, depthc {len(reasons)}")
-    if "partitions" in theirs:
-        listed = [p["operators"] if isinstance(p, dict) else p for p in theirs["partitions"]]
-        a, b = sorted(map(sorted, mine["delegated"])), sorted(map(sorted, listed))
-        if a != b:
-            lines.append(f"partitions {a}, depthc {b}")
-    else:
-        lines.append("depthc states no partitions")
+    a = sorted(map(sorted, mine["delegated"]))
+    b = sorted(sorted(partition["operators"]) for partition in report["partitions"])
+    if a != b:
+        lines.append(f"partitions {a}, depthc {b}")
     return lines
 
 
@@ -110,7 +106,7 @@ def main():
         for path in sorted(given.rglob("*.tflite")) if given.is_dir() else [given]:
             name = str(path.relative_to(given)) if given.is_dir() else path.name
             try:
-                entry = described(path, arguments)
+                entry = described(path, arguments.partitions, arguments.nodes, arguments.int8)
             except Exception as error:  # Damaged files are among the models; the schema classes raise anything.
                 print(f"{name}: {error!r}", file=sys.stderr)
                 continue
