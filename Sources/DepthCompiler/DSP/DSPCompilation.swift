@@ -124,7 +124,15 @@ struct DSPKernel: DelegateKernel {
                         .retyped(entry.type))
             }
         }
-        return outputs.map { results[$0.index].retyped($0.type) }
+        return try outputs.map { output in
+            let result = results[output.index]
+            guard result.type.byteCount == output.type.byteCount else {
+                throw Diagnostic(
+                    .unsupported, at: "result \(output.index) of a partition",
+                    "the library computes \(result.type), which the delegate copies into \(output.type) as it is")
+            }
+            return result.retyped(output.type)
+        }
     }
 }
 
