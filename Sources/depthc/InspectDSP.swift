@@ -8,6 +8,9 @@ extension Inspect {
             "\(input.model) on \(inspection.profile): \(inspection.delegatedOperators) of \(all) operators on the DSP in "
                 + "\(inspection.partitions.count) partitions, \(short(100 * inspection.delegatedShare)) % of the "
                 + "multiply-accumulates")
+        if let place = inspection.refusedFor {
+            print("nothing is delegated: the extents of \(place) are known at run time only")
+        }
         for (number, partition) in inspection.partitions.enumerated() {
             print(
                 "partition \(number + 1): \(partition.operators.count) operators, "

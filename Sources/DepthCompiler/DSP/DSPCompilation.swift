@@ -11,7 +11,7 @@ package struct DSPCompilation: Sendable {
     package struct Part: Sendable {
         package var partition: Partition
         /// What the delegate builds.
-        package var built: LoweredPartition
+        package var built: HexagonGraph
         /// What the library makes of that before it runs.
         package var prepared: HexagonGraph
     }
@@ -41,8 +41,8 @@ package struct DSPCompilation: Sendable {
         }
         let listing = listing
         parts = try placement.delegated.map { partition in
-            let built = try listing.lowered(partition)
-            return Part(partition: partition, built: built, prepared: try HexagonPreparation.prepare(built.graph))
+            let built = try HexagonLowering.graph(of: partition, in: listing)
+            return Part(partition: partition, built: built, prepared: try HexagonPreparation.prepare(built))
         }
     }
 
@@ -80,6 +80,7 @@ struct DSPKernel: DelegateKernel {
 
     init(_ part: DSPCompilation.Part, of compilation: DSPCompilation, nodes: Graph) throws {
         let listing = compilation.listing
+        let boundary = listing.boundary(of: part.partition)
         func value(_ tensor: Int) throws -> ValueID {
             guard let value = listing[tensor: tensor].value else {
                 throw Diagnostic(.internalError, at: listing[tensor: tensor].name, "is not in the graph")
@@ -87,14 +88,14 @@ struct DSPKernel: DelegateKernel {
             return value
         }
         let given = nodes.inputs.map(\.value)
-        inputs = try part.built.inputs.map { tensor in
+        inputs = try boundary.inputs.map { tensor in
             let value = try value(tensor)
             guard let index = given.firstIndex(of: value) else {
                 throw Diagnostic(.internalError, at: listing[tensor: tensor].name, "does not enter the partition")
             }
             return index
         }
-        let results = try part.built.outputs.map(value)
+        let results = try boundary.outputs.map(value)
         outputs = try nodes.outputs.map { port in
             guard let index = results.firstIndex(of: port.value) else {
                 throw Diagnostic(.internalError, at: port.sourceName, "does not leave the partition")

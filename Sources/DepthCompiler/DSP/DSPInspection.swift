@@ -64,6 +64,8 @@ public struct DSPInspection: Sendable, Codable {
     /// What could have run on the DSP but was not chosen: the operators of each such group.
     public var notChosen: [[Int]]
     public var hints: [Hint]
+    /// Why the delegate takes nothing of the file: the operator whose result has extents that are known at run time only.
+    public var refusedFor: String?
     /// Operators on the DSP.
     public var delegatedOperators: Int
     /// Share of the multiply-accumulates that runs on the DSP.
@@ -80,8 +82,8 @@ public struct DSPInspection: Sendable, Codable {
     public static func loweredGraphs(of model: Model, delegate: DSPDelegate) throws -> [String] {
         try DSPCompilation(model, delegate: delegate).parts.enumerated().flatMap { number, part in
             [
-                "partition \(number + 1) as the delegate builds it\n\(part.built.graph.debugPrint)",
-                "partition \(number + 1) as the library runs it\n\(part.prepared.debugPrint)",
+                "partition \(number + 1) as the delegate builds it\n\(part.built.debugText)",
+                "partition \(number + 1) as the library runs it\n\(part.prepared.debugText)",
             ]
         }
     }
@@ -128,6 +130,9 @@ public struct DSPInspection: Sendable, Codable {
         hints = placement.hints(listing, limits: profile.limits).map { hint in
             Hint(
                 operators: hint.operators, text: Self.text(of: hint, listing), delegatedAfter: hint.delegatedAfter)
+        }
+        refusedFor = placement.openShape.map {
+            "\(listing.operators[$0].builtin) at \(listing.location(of: listing.operators[$0]))"
         }
         delegatedOperators = placement.delegatedCount
         let all = costs.reduce(0, +)
