@@ -52,10 +52,9 @@ struct PostTraining {
                 "input \(name) holds pixels: its codes are theirs, \(range.lowerBound) to \(range.upperBound)")
         }
         if let target = options.delegate {
-            let (rewritten, outcomes) = try rewritten(graph, for: target, calibration, quantization)
-            graph = rewritten
+            let outcomes: [MethodOutcome]
+            (graph, quantization, outcomes) = try rewritten(graph, for: target, calibration, quantization)
             methods += outcomes
-            quantization.perTensorMatrices = target.rewrites.contains(.matrices)
         }
         let extrema = try options.statistics == nil ? channelExtrema(of: graph, calibration, quantization) : nil
         if options.equalize, let extrema,

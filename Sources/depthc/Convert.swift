@@ -110,8 +110,9 @@ struct Convert: ParsableCommand {
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "With --delegate dsp: what is rewritten to keep the model on the DSP (default: all). resizes, activations, "
-                + "gelu, matrices, clamps, or none; each is listed with its cost.", valueName: "NAME"))
+            "With --delegate dsp: what is rewritten to keep the model on the DSP: resizes, activations, gelu, matrices, "
+                + "clamps, or none (default: all that do not lower the share on the DSP). Each is listed with its cost.",
+            valueName: "NAME"))
     var rewrites: [String] = []
 
     @Option(help: "Order of the curve (exact heads: 1 to 4, default 2), or turns of the phase.")

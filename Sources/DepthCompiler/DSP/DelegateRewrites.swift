@@ -12,10 +12,10 @@ public enum DelegateRewrite: String, Sendable, CaseIterable {
     case resizes
     /// Leaky and parametric rectifiers and magnitudes become the larger of two values.
     case activations
-    /// GELU becomes `x * sigmoid(1.702 x)`.
-    case gelu
     /// Matrix products become flat ones with one weight scale; movements of five axes run over four.
     case matrices
+    /// GELU becomes `x * sigmoid(1.702 x)`, an approximation.
+    case gelu
     /// Fused activations that the range of the codes enforces go, so that the DSP rounds once.
     case clamps
 
@@ -26,64 +26,82 @@ public enum DelegateRewrite: String, Sendable, CaseIterable {
 public struct DelegateTarget: Sendable {
     public var delegate: DSPDelegate
     public var rewrites: Set<DelegateRewrite>
+    /// Keeps rewrites even where they lower the share of the multiply-accumulates on the DSP, as the delegate's choice of
+    /// the partitions with the most operators can make them do.
+    public var keepsAll: Bool
 
-    public init(delegate: DSPDelegate, rewrites: Set<DelegateRewrite> = Set(DelegateRewrite.allCases)) {
+    /// - Parameter rewrites: nil: all that do not lower the share on the DSP, and of those that approximate only what raises
+    ///   it.
+    public init(delegate: DSPDelegate, rewrites: Set<DelegateRewrite>? = nil) {
         self.delegate = delegate
-        self.rewrites = rewrites
+        self.rewrites = rewrites ?? Set(DelegateRewrite.allCases)
+        keepsAll = rewrites != nil
+    }
+}
+
+/// How much of a file the delegate takes.
+private struct Coverage {
+    private let inspection: DSPInspection
+
+    init(_ graph: Graph, _ delegate: DSPDelegate) throws {
+        inspection = try DSPInspection(graph, profile: delegate.profile)
     }
 
-    /// How much of `graph`, written to a file, the delegate takes.
-    func coverage(of graph: Graph) throws -> String {
-        let inspection = try DSPInspection(graph, profile: delegate.profile)
-        let share = (inspection.delegatedIntegerShare * 1000).rounded() / 10
+    var share: Double { inspection.delegatedShare }
+
+    var text: String {
+        let percent = (inspection.delegatedIntegerShare * 1000).rounded() / 10
         return
-            "\(inspection.delegatedOperators) of \(inspection.operators.count) operators and \(share) % of the integer "
+            "\(inspection.delegatedOperators) of \(inspection.operators.count) operators and \(percent) % of the integer "
             + "multiply-accumulates on the DSP in \(inspection.partitions.count) partitions"
     }
 }
 
 extension PostTraining {
-    /// The float graph in forms that the delegate admits, and for every rewrite that changed something what it does to the
-    /// error of the quantised network and to what runs on the DSP.
+    /// The float graph in forms that the delegate admits, the options that go with it, and for every rewrite that changed
+    /// something what it does to the error of the quantised network and to what runs on the DSP.
     func rewritten(
         _ source: Graph, for target: DelegateTarget, _ calibration: SampleFolder, _ quantization: QuantizationOptions
-    ) throws -> (Graph, [MethodOutcome]) {
+    ) throws -> (Graph, QuantizationOptions, [MethodOutcome]) {
         let plan = try Plan(source, options: run)
-        /// The graph with ranges from a few samples.
-        func quantized(_ graph: Graph, _ quantization: QuantizationOptions) throws -> Graph {
+        /// The graph with ranges from a few samples, its error, and what of it runs on the DSP.
+        func measured(
+            _ graph: Graph, _ quantization: QuantizationOptions
+        ) throws -> (error: OutputError, coverage: Coverage) {
             let statistics = try calibrate(
                 graph, calibration, "rewrite for the DSP", quantization, count: Self.equalizationSamples)
-            return try Quantizer.quantize(graph, statistics: statistics, options: quantization).graph
+            let quantized = try Quantizer.quantize(graph, statistics: statistics, options: quantization).graph
+            return (
+                try error(of: quantized, against: plan, calibration), try Coverage(quantized, target.delegate)
+            )
         }
         var graph = source
-        var current = quantization
-        current.perTensorMatrices = false
-        var before: (graph: Graph, error: OutputError)?
+        var options = quantization
+        var before: (error: OutputError, coverage: Coverage)?
         var outcomes: [MethodOutcome] = []
         for rewrite in DelegateRewrite.allCases where target.rewrites.contains(rewrite) {
             guard let form = rewrite.form else { continue }
             var candidate = graph
             try Pipeline.delegateForms([form]).run(on: &candidate)
-            var options = current
-            options.perTensorMatrices = current.perTensorMatrices || rewrite == .matrices
-            guard candidate.nodes.map(\.op) != graph.nodes.map(\.op) || options != current else { continue }
-            let base =
-                try before
-                ?? {
-                    let first = try quantized(graph, current)
-                    return (first, try self.error(of: first, against: plan, calibration))
-                }()
-            let after = try quantized(candidate, options)
-            let error = try self.error(of: after, against: plan, calibration)
+            var candidateOptions = options
+            if rewrite == .matrices, candidate.nodes.contains(where: \.op.isFullyConnected) {
+                candidateOptions.perTensorMatrices = true
+            }
+            guard candidate.nodes.map(\.op) != graph.nodes.map(\.op) || candidateOptions != options else { continue }
+            let base = try before ?? measured(graph, options)
+            let after = try measured(candidate, candidateOptions)
+            let gain = after.coverage.share - base.coverage.share
+            let isKept = target.keepsAll || gain > 0 || (gain == 0 && rewrite != .gelu)
             outcomes.append(
                 MethodOutcome(
-                    name: "DSP rewrite \(rewrite.rawValue)", before: base.error.decibels, after: error.decibels,
-                    kept: true,
-                    detail: "\(try target.coverage(of: base.graph)) -> \(try target.coverage(of: after)); ranges "
-                        + "only, \(heldOut.count) held-out samples"))
-            (graph, current, before) = (candidate, options, (after, error))
+                    name: "DSP rewrite \(rewrite.rawValue)", before: base.error.decibels,
+                    after: after.error.decibels, kept: isKept,
+                    detail: "\(base.coverage.text) -> \(after.coverage.text); ranges only, \(heldOut.count) held-out "
+                        + "samples"))
+            before = isKept ? after : base
+            if isKept { (graph, options) = (candidate, candidateOptions) }
         }
-        return (graph, outcomes)
+        return (graph, options, outcomes)
     }
 }
 
@@ -100,4 +118,8 @@ extension Conversion {
             )
         }
     }
+}
+
+extension Operator {
+    fileprivate var isFullyConnected: Bool { if case .fullyConnected = self { true } else { false } }
 }
