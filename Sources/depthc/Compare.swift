@@ -17,6 +17,9 @@ struct Compare: ParsableCommand {
             operands that the DSP had) and what has accumulated. One file against itself tells what the DSP changes:
 
               depthc compare model_int8.tflite model_int8.tflite --data pairs --recipe stereo_direct --delegate dsp --layers
+
+            Where a profile's rounding is only assumed (qnn-htp), the numbers are those of rounding half up, and the spread \
+            of the outputs between half up, half away from zero and half to even is printed beside them.
             """)
 
     @Argument(help: "The model that is right.")
@@ -57,13 +60,21 @@ struct Compare: ParsableCommand {
                 bar.update($0, $1)
             }
         }
+        if let dsp {
+            let bar = Progress("compare roundings")
+            result.spread = try RoundingSpread(models.1, delegate: dsp, data: folder, options: options) {
+                bar.update($0, $1)
+            }
+        }
         result.report = try report.write(
             try ReportBuilder(
                 reference: models.0, quantized: models.1, recipe: folder.recipe, options: options), data: folder)
         try json.write(result)
         if json.replacesText { return }
         print("\(candidate) against \(reference), \(result.samples) samples")
+        if let assumption = second.assumption { print("assumed \(assumption)") }
         for output in result.outputs { lines(of: output).forEach { print($0) } }
+        if let spread = result.spread { show(spread) }
         if let figures = result.report, let path = report.report {
             lines(of: figures, path: path).forEach { print($0) }
         }
@@ -77,6 +88,15 @@ struct Compare: ParsableCommand {
         print("\(result.layers.count) layers have the same name in both models")
     }
 
+    private func show(_ spread: RoundingSpread) {
+        print("spread of the outputs between the assumed roundings \(spread.variants.joined(separator: ", ")):")
+        for output in spread.outputs {
+            print(
+                "  \(output.name): max \(short(output.maximum)), mean \(short(output.mean)), \(short(100 * output.share)) % "
+                    + "of the elements differ")
+        }
+    }
+
     private func show(_ difference: DSPDifference) {
         func cells(_ codes: CodeDifference?) -> [String] {
             guard let codes else { return ["-", "-", "-"] }
@@ -87,7 +107,10 @@ struct Compare: ParsableCommand {
             let place = node.own?.first.first.map { $0.map(String.init).joined(separator: ",") } ?? ""
             rows.append([node.operatorName, node.name] + cells(node.own) + cells(node.accumulated) + [place])
         }
-        print("codes of the DSP (\(difference.profile)) against the CPU's, \(difference.nodes.count) operators")
+        let assumption = difference.assumption.map { ", assumed \($0)" } ?? ""
+        print(
+            "codes of the DSP (\(difference.profile)\(assumption)) against the CPU's, \(difference.nodes.count) operators"
+        )
         print(table(rows))
     }
 }
