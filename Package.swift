@@ -45,9 +45,8 @@ let package = Package(
         .target(
             name: "DepthCompiler",
             dependencies: [
-                "TensorCore", "ImageIO", "Operators", "ReferenceKernels", "GraphIR", "ONNXImporter", "TFLiteCodec",
-                "Runtime", "Passes", "Quantization", "CurveHead", "DSPEmulator", "Evaluation",
-                .product(name: "Yams", package: "Yams"),
+                "TensorCore", "ImageIO", "Operators", "GraphIR", "ONNXImporter", "TFLiteCodec", "Runtime", "Passes",
+                "Quantization", "CurveHead", "DSPEmulator", "Evaluation", .product(name: "Yams", package: "Yams"),
             ]),
         .executableTarget(
             name: "depthc",
@@ -85,7 +84,8 @@ let package = Package(
         .testTarget(name: "RuntimeTests", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime"]),
         .testTarget(name: "ImageIOTests", dependencies: ["TensorCore", "ImageIO"], exclude: ["Goldens"]),
         .testTarget(
-            name: "DepthCompilerTests", dependencies: ["DepthCompiler", "Operators"], exclude: ["Recorded"]),
+            name: "DepthCompilerTests", dependencies: ["DepthCompiler", "Operators", "TFLiteCodec", "DSPEmulator"],
+            exclude: ["Recorded"]),
         .testTarget(name: "CommandLineTests", dependencies: ["depthc"]),
         .testTarget(name: "EvaluationTests", dependencies: ["TensorCore", "Evaluation"], exclude: ["Recorded"]),
     ],

@@ -23,8 +23,9 @@ public struct ComparisonReport: Sendable, Codable {
     public var report: AccuracyReport?
     /// Operator by operator, when the candidate runs on the DSP and layers were asked for.
     public var dsp: DSPDifference?
-    /// When the candidate runs on a DSP whose rounding is only assumed.
-    public var spread: RoundingSpread?
+    /// Where the candidate's operators run and why, and the error of depth by sample; with the page on the DSP only.
+    public var placement: DSPInspection?
+    public var depthErrors: [AccuracyReport.DepthError]?
 }
 
 /// Holds a model against another one.
@@ -32,9 +33,11 @@ public enum Comparer {
     /// Runs both models on every sample of `data` and compares outputs, and with `layers` every value that has the same
     /// name and as many elements in both.
     ///
-    /// - Throws: `.badData` when the outputs do not match; what running throws.
+    /// - Parameter seen: is given every sample's name with the reference's outputs and the candidate's.
+    /// - Throws: `.badData` when the outputs do not match; what running and `seen` throw.
     public static func compare(
         reference: Session, candidate: Session, data: SampleFolder, layers: Bool,
+        seen: (String, [Tensor], [Tensor]) throws -> Void = { _, _, _ in },
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> ComparisonReport {
         guard reference.graph.outputs.count == candidate.graph.outputs.count else {
@@ -74,6 +77,7 @@ public enum Comparer {
                         entry.count += 1
                         sums[name] = entry
                     } : nil)
+            try seen(data.name(index), expected, actual)
             for (number, port) in candidate.graph.outputs.enumerated() {
                 let match = reference.graph.outputs.firstIndex { $0.sourceName == port.sourceName } ?? number
                 var tensor = expected[match]

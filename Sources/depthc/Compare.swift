@@ -10,16 +10,14 @@ struct Compare: ParsableCommand {
 
               depthc compare model.onnx model_int8.tflite --data pairs --recipe converters/hitnet.yaml --layers
 
-            --report FILE.html writes a page on the difference for the last samples, at most 4.
+            --report FILE.html writes a page on the difference for the last samples, at most 4; with --delegate dsp a page \
+            on the DSP: partitions, depth maps, and every operator's difference.
 
             With --delegate dsp the second model runs on the DSP emulator and the first on the CPU; --layers then shows for \
             every operator on the DSP how far its codes are from the CPU's: its own difference (the CPU's kernel on the \
             operands that the DSP had) and what has accumulated. One file against itself tells what the DSP changes:
 
               depthc compare model_int8.tflite model_int8.tflite --data pairs --recipe stereo_direct --delegate dsp --layers
-
-            Where a profile's rounding is only assumed (qnn-htp), the numbers are those of rounding half up, and the spread \
-            of the outputs between half up, half away from zero and half to even is printed beside them.
             """)
 
     @Argument(help: "The model that is right.")
@@ -47,38 +45,38 @@ struct Compare: ParsableCommand {
         let options = engine.options
         let folder = try SampleFolder(data, recipe: recipe.load(), limit: samples)
         let models = (try Model.load(reference), try Model.load(candidate))
-        let first = try Session(models.0, options: options)
-        let second = try Session(models.1, options: options, delegate: delegate.dsp)
-        let progress = Progress("compare")
         let dsp = try delegate.dsp
+        let first = try Session(models.0, options: options)
+        let second = try Session(models.1, options: options, delegate: dsp)
+        let progress = Progress("compare")
+        var seen =
+            dsp == nil || report.report == nil
+            ? nil : DSPReportSamples(reference: first, candidate: second, recipe: folder.recipe)
         var result = try Comparer.compare(
-            reference: first, candidate: second, data: folder, layers: layers && dsp == nil
-        ) { progress.update($0, $1) }
-        if layers, let dsp {
+            reference: first, candidate: second, data: folder, layers: layers && dsp == nil,
+            seen: { try seen?.add($0, expected: $1, actual: $2) }, progress: { progress.update($0, $1) })
+        if let dsp, layers || seen != nil {
             let bar = Progress("compare operators")
-            result.dsp = try DSPDifference(models.1, delegate: dsp, data: folder, options: options) {
+            let difference = try DSPDifference(models.1, delegate: dsp, data: folder, options: options) {
                 bar.update($0, $1)
             }
+            result.dsp = difference
+            if let seen { try write(&result, difference, try DSPInspection(models.1, delegate: dsp), seen) }
         }
-        if let dsp {
-            let bar = Progress("compare roundings")
-            result.spread = try RoundingSpread(models.1, delegate: dsp, data: folder, options: options) {
-                bar.update($0, $1)
-            }
+        if dsp == nil {
+            result.report = try report.write(
+                try ReportBuilder(
+                    reference: models.0, quantized: models.1, recipe: folder.recipe, options: options), data: folder)
         }
-        result.report = try report.write(
-            try ReportBuilder(
-                reference: models.0, quantized: models.1, recipe: folder.recipe, options: options), data: folder)
         try json.write(result)
         if json.replacesText { return }
         print("\(candidate) against \(reference), \(result.samples) samples")
-        if let assumption = second.assumption { print("assumed \(assumption)") }
         for output in result.outputs { lines(of: output).forEach { print($0) } }
-        if let spread = result.spread { show(spread) }
         if let figures = result.report, let path = report.report {
             lines(of: figures, path: path).forEach { print($0) }
         }
-        if let difference = result.dsp { show(difference) }
+        if let path = report.report, result.placement != nil { print("report \(path)") }
+        if layers, let difference = result.dsp { show(difference) }
         guard layers, result.dsp == nil else { return }
         var rows = [["layer", "type", "SQNR dB", "AC-SQNR dB", "max error"]]
         for layer in result.layers {
@@ -88,13 +86,16 @@ struct Compare: ParsableCommand {
         print("\(result.layers.count) layers have the same name in both models")
     }
 
-    private func show(_ spread: RoundingSpread) {
-        print("spread of the outputs between the assumed roundings \(spread.variants.joined(separator: ", ")):")
-        for output in spread.outputs {
-            print(
-                "  \(output.name): max \(short(output.maximum)), mean \(short(output.mean)), \(short(100 * output.share)) % "
-                    + "of the elements differ")
-        }
+    /// Writes the page on the DSP and puts its figures into `result`.
+    private func write(
+        _ result: inout ComparisonReport, _ difference: DSPDifference, _ inspection: DSPInspection,
+        _ samples: DSPReportSamples
+    ) throws {
+        guard let path = report.report else { return }
+        result.placement = inspection
+        result.depthErrors = samples.errors
+        let page = DSPReportPage(result, difference: difference, inspection: inspection, samples: samples)
+        try AtomicFile.write(text: page.html(), to: path)
     }
 
     private func show(_ difference: DSPDifference) {
@@ -105,12 +106,10 @@ struct Compare: ParsableCommand {
         var rows = [["operator", "name", "own max", "mean", "differ", "accumulated max", "mean", "differ", "first"]]
         for node in difference.nodes {
             let place = node.own?.first.first.map { $0.map(String.init).joined(separator: ",") } ?? ""
-            rows.append([node.operatorName, node.name] + cells(node.own) + cells(node.accumulated) + [place])
+            rows.append(
+                [node.operatorName, shortened(node.name)] + cells(node.own) + cells(node.accumulated) + [place])
         }
-        let assumption = difference.assumption.map { ", assumed \($0)" } ?? ""
-        print(
-            "codes of the DSP (\(difference.profile)\(assumption)) against the CPU's, \(difference.nodes.count) operators"
-        )
+        print("codes of the DSP (\(difference.profile)) against the CPU's, \(difference.nodes.count) operators")
         print(table(rows))
     }
 }

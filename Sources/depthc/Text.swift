@@ -28,6 +28,11 @@ func table(_ rows: [[String]]) -> String {
     }.joined(separator: "\n")
 }
 
+/// `name` with its middle left out where it has more than 40 characters.
+func shortened(_ name: String) -> String {
+    name.count > 40 ? "\(name.prefix(19))...\(name.suffix(18))" : name
+}
+
 extension String {
     fileprivate func trimmingSuffix(_ character: Character) -> String {
         var result = self[...]

@@ -85,3 +85,8 @@ enum DelegateTables {
         return result
     }()
 }
+
+extension DSPProfile {
+    /// The builtins that the Hexagon delegate takes at all.
+    package static var delegateOperators: Set<String> { Set(DelegateTables.operands.keys) }
+}

@@ -14,24 +14,17 @@ public struct DSPDelegate: Sendable {
         profile.statements.map { ($0.evidence.rawValue, $0.text) }
     }
 
-    /// What the numbers of a profile whose kernels are not public stand on; nil for the others.
-    public var assumption: String? {
-        profile.usesLibrary
-            ? nil
-            : "rounding \(AssumedRounding.halfUp.rawValue), once, of every exact result (\(name) has no public kernels)"
-    }
-
     /// - Parameter name: of a profile; nil for the default one.
     /// - Throws: `Diagnostic` (.usage) for an unknown name.
     public init(profile name: String? = nil) throws {
         profile = try name.map { try DSPProfile.named($0) } ?? .hexagonLibrary
     }
 
-    /// The same delegate with its option of at most so many partitions (max_delegated_partitions; the delegate's default
-    /// is 4 and its bound 16).
-    public func limited(toPartitions count: Int) -> DSPDelegate {
+    /// The same delegate with its options of at most so many partitions (max_delegated_partitions; the delegate's default
+    /// is 4 and its bound 16), and of at least so many operators in each (min_nodes_per_partition; by default 2).
+    public func limited(toPartitions count: Int, ofAtLeast operators: Int? = nil) -> DSPDelegate {
         var result = self
-        result.profile.limits = PartitionLimits(partitions: count, nodes: profile.limits.nodes)
+        result.profile.limits = PartitionLimits(partitions: count, nodes: operators ?? profile.limits.nodes)
         return result
     }
 

@@ -84,3 +84,21 @@ public struct OutputMaps: Sendable {
     public var float: [Float]
     public var quantized: [Float]
 }
+
+extension HTML {
+    /// Errors by sample as the table `errors`.
+    static func table(of errors: [AccuracyReport.DepthError]) -> String {
+        table(
+            id: "errors",
+            heads: [
+                ("sample", ""), ("RMSE", ""), ("mean", "mean absolute error"), ("99 %", "99th percentile"),
+                ("largest", ""), ("AC-SQNR dB", ""), ("AbsRel", ""),
+            ],
+            rows: errors.map { error in
+                [
+                    .text(error.sample), .number(error.rmse), .number(error.mae), .number(error.percentile99),
+                    .number(error.maximum), .number(error.acSQNR), .number(error.absRel),
+                ]
+            })
+    }
+}

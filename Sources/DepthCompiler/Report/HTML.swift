@@ -32,19 +32,48 @@ enum HTML {
         var text: String
         var value: Double?
         var isNumber: Bool
+        /// True when ``text`` is HTML already.
+        var isMarkup = false
 
         static func text(_ text: String) -> Cell { Cell(text: text, value: nil, isNumber: false) }
         static func number(_ value: Double?, as text: String? = nil) -> Cell {
             Cell(text: text ?? HTML.number(value), value: value, isNumber: true)
         }
 
+        static func markup(_ html: String) -> Cell { Cell(text: html, value: nil, isNumber: false, isMarkup: true) }
+
         var html: String {
+            if isMarkup { return "<td>\(text)</td>" }
             guard isNumber else {
                 return "<td\(text.count > 24 ? " class=\"w\"" : "")>\(HTML.escaped(text))</td>"
             }
             let data = value.map { " data-v=\"\($0)\"" } ?? ""
             return "<td class=\"n\"\(data)>\(HTML.escaped(text))</td>"
         }
+    }
+
+    static func heading(_ text: String) -> String { "<h2>\(escaped(text))</h2>\n" }
+    static func note(_ text: String) -> String { "<p class=\"note\">\(escaped(text))</p>\n" }
+    static func list(_ items: [String]) -> String {
+        "<ul>\n\(items.map { "<li>\(escaped($0))</li>\n" }.joined())</ul>\n"
+    }
+
+    /// A whole page: title, paragraphs in front, and `body`, which may use the gradients of the colour bars.
+    static func page(title: String, lead: [String], body: String, script: String = "") -> String {
+        """
+        <!DOCTYPE html>
+        <html lang="en"><head><meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>\(escaped(title))</title>
+        <style>
+        \(style)</style></head><body>
+        <h1>\(escaped(title))</h1>
+        \(lead.map { "<p>\(escaped($0))</p>\n" }.joined())<svg width="0" height="0" style="position:absolute" \
+        aria-hidden="true"><defs>\(ReportCharts.gradient(id: "depth-scale", .sequential))\
+        \(ReportCharts.gradient(id: "error-scale", .diverging))</defs></svg>
+        \(body)\(script.isEmpty ? "" : "<script>\n\(script)</script>\n")</body></html>
+
+        """
     }
 
     /// A table in a box that scrolls sideways.

@@ -1,5 +1,3 @@
-import Foundation
-import ImageIO
 import Quantization
 
 /// The report as one HTML file that needs nothing else.
@@ -20,32 +18,12 @@ public struct ReportPage {
     /// - Throws: what encoding a picture throws.
     public func html() throws -> String {
         let name = report.quantized.path.split(separator: "/").last.map(String.init) ?? report.quantized.path
-        var page = """
-            <!DOCTYPE html>
-            <html lang="en"><head><meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>Quantisation report: \(HTML.escaped(name))</title>
-            <style>
-            \(HTML.style)</style></head><body>
-            <h1>Quantisation report: \(HTML.escaped(name))</h1>
-            <p>\(HTML.escaped(headline))</p>
-            <p>\(HTML.escaped(causes))</p>
-
-            """
-        page += """
-            <svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>\
-            \(ReportCharts.gradient(id: "depth-scale", .sequential))\
-            \(ReportCharts.gradient(id: "error-scale", .diverging))</defs></svg>
-
-            """
-        page += models + errors
-        page += try maps
-        page += operators + histograms + methods + remarks + definitions
-        return page + "<script>\n\(HTML.script)</script>\n</body></html>\n"
+        return HTML.page(
+            title: "Quantisation report: \(name)", lead: [headline, causes],
+            body: try models + errors + maps + operators + histograms + methods + remarks + definitions,
+            script: HTML.script)
     }
 
-    private func heading(_ text: String) -> String { "<h2>\(HTML.escaped(text))</h2>\n" }
-    private func note(_ text: String) -> String { "<p class=\"note\">\(HTML.escaped(text))</p>\n" }
     private func withUnit(_ value: Double) -> String { HTML.number(value) + (unit.isEmpty ? "" : " \(unit)") }
 
     private var headline: String {
@@ -72,67 +50,31 @@ public struct ReportPage {
                 .number(Double(side.integerOperators), as: "\(side.integerOperators)"), .number(side.milliseconds),
             ]
         }
-        return heading("Size and speed")
+        return HTML.heading("Size and speed")
             + HTML.table(
                 id: "models",
                 heads: [
                     ("", ""), ("file", ""), ("bytes", ""), ("operators", "of the graph as depthc runs it"),
                     ("on codes", "operators with quantised results"), ("ms", "median"),
                 ], rows: [row("float", report.reference), row("quantised", report.quantized)])
-            + note(
+            + HTML.note(
                 "Latency: median of \(report.quantized.runs) runs in depthc with \(report.threads) "
                     + "thread\(report.threads == 1 ? "" : "s") (float: \(report.reference.runs) runs).")
     }
 
     private var errors: String {
-        heading("Error of \(kind == "output" ? report.output : kind)")
-            + HTML.table(
-                id: "errors",
-                heads: [
-                    ("sample", ""), ("RMSE", ""), ("mean", "mean absolute error"), ("99 %", "99th percentile"),
-                    ("largest", ""), ("AC-SQNR dB", ""), ("AbsRel", ""),
-                ],
-                rows: report.errors.map { error in
-                    [
-                        .text(error.sample), .number(error.rmse), .number(error.mae), .number(error.percentile99),
-                        .number(error.maximum), .number(error.acSQNR), .number(error.absRel),
-                    ]
-                })
-            + note(
+        HTML.heading("Error of \(kind == "output" ? report.output : kind)")
+            + HTML.table(of: report.errors)
+            + HTML.note(
                 "Quantised against float" + (unit.isEmpty ? "" : ", in \(unit)")
                     + ", for the last samples of \(report.data). The last row pools the pixels of all.")
     }
 
     private var maps: String {
         get throws {
-            guard !pictures.maps.isEmpty else { return "" }
-            var result = heading("Maps")
-            for map in pictures.maps {
-                result += "<h3>\(HTML.escaped(map.sample))</h3>\n<div class=\"row maps\">\n"
-                let titles = ["float", "quantised", "quantised - float"]
-                for (index, png) in try pictures.pngs(of: map).enumerated() {
-                    let bar =
-                        index < 2
-                        ? ReportCharts.colorBar(
-                            gradient: "depth-scale", low: Double(pictures.depth.lowerBound),
-                            high: Double(pictures.depth.upperBound), unit: unit.isEmpty ? report.unit : unit)
-                        : ReportCharts.colorBar(
-                            gradient: "error-scale", low: -Double(pictures.error), high: Double(pictures.error),
-                            unit: unit.isEmpty ? report.unit : unit, saturates: true)
-                    result += """
-                        <figure><img alt="\(HTML.escaped("\(kind), \(titles[index]), of sample \(map.sample)"))" \
-                        src="data:image/png;base64,\(Data(png).base64EncodedString())">
-                        <figcaption>\(titles[index])</figcaption>
-                        \(bar)</figure>
-
-                        """
-                }
-                result += "</div>\n"
-            }
-            return result
-                + note(
-                    "All samples share one scale; 0.5 % of the errors lie beyond the ends of the error's. "
-                        + "Maps wider than \(ReportPictures.widest) pixels show every second, third, ... pixel.")
+            try pictures.html(
+                titles: ["float", "quantised", "quantised - float"], kind: kind, unit: unit.isEmpty ? report.unit : unit
+            )
         }
     }
 
@@ -159,8 +101,8 @@ public struct ReportPage {
             report.measuredOperators < noisy
             ? "It was measured on \(samples) for the \(report.measuredOperators) operators with the worst own SQNR."
             : "It was measured on \(samples) for every operator that adds noise."
-        return heading("Operators")
-            + note(
+        return HTML.heading("Operators")
+            + HTML.note(
                 "Worst first: by the output error that the operator's own noise alone causes in the float model. "
                     + measured
                     + (report.usesFloatWeights
@@ -187,15 +129,15 @@ public struct ReportPage {
         let figures = report.histograms.map {
             "<figure>\(ReportCharts.histogram($0))<figcaption>\(HTML.escaped($0.name))</figcaption></figure>\n"
         }
-        return heading("Activations and their ranges")
-            + note(
+        return HTML.heading("Activations and their ranges")
+            + HTML.note(
                 "Float values at the inputs, the outputs and the worst operators; bars have logarithmic heights, the "
                     + "chosen range is shaded.") + "<div class=\"row\">\n\(figures.joined())</div>\n"
     }
 
     private var methods: String {
         guard !report.methods.isEmpty else { return "" }
-        return heading("Methods")
+        return HTML.heading("Methods")
             + HTML.table(
                 id: "methods",
                 heads: [
@@ -207,13 +149,12 @@ public struct ReportPage {
                         .text($0.name), .number($0.before), .number($0.after), .text($0.kept ? "kept" : "rejected"),
                         .text(([$0.detail] + $0.steps).joined(separator: "; ")),
                     ]
-                }) + note("AC-SQNR of the outputs for samples that the method did not see.")
+                }) + HTML.note("AC-SQNR of the outputs for samples that the method did not see.")
     }
 
     private var remarks: String {
         guard !report.remarks.isEmpty else { return "" }
-        return heading("Decisions and assumptions") + "<ul>\n"
-            + report.remarks.map { "<li>\(HTML.escaped($0))</li>\n" }.joined() + "</ul>\n"
+        return HTML.heading("Decisions and assumptions") + HTML.list(report.remarks)
     }
 
     private var definitions: String {

@@ -31,6 +31,39 @@ struct ReportPictures {
         error = largest > 0 ? largest : errors.last.flatMap { $0 > 0 ? $0 : nil } ?? 1
     }
 
+    /// The section of the maps: for every sample the three pictures of ``pngs(of:)`` with their scales.
+    ///
+    /// - Parameter titles: of the three pictures.
+    /// - Throws: what encoding a picture throws.
+    func html(titles: [String], kind: String, unit: String) throws -> String {
+        guard !maps.isEmpty else { return "" }
+        var result = HTML.heading("Maps")
+        for map in maps {
+            result += "<h3>\(HTML.escaped(map.sample))</h3>\n<div class=\"row maps\">\n"
+            for (index, png) in try pngs(of: map).enumerated() {
+                let bar =
+                    index < 2
+                    ? ReportCharts.colorBar(
+                        gradient: "depth-scale", low: Double(depth.lowerBound), high: Double(depth.upperBound),
+                        unit: unit)
+                    : ReportCharts.colorBar(
+                        gradient: "error-scale", low: -Double(error), high: Double(error), unit: unit, saturates: true)
+                result += """
+                    <figure><img alt="\(HTML.escaped("\(kind), \(titles[index]), of sample \(map.sample)"))" \
+                    src="data:image/png;base64,\(Data(png).base64EncodedString())">
+                    <figcaption>\(HTML.escaped(titles[index]))</figcaption>
+                    \(bar)</figure>
+
+                    """
+            }
+            result += "</div>\n"
+        }
+        return result
+            + HTML.note(
+                "All samples share one scale; 0.5 % of the errors lie beyond the ends of the error's. "
+                    + "Maps wider than \(Self.widest) pixels show every second, third, ... pixel.")
+    }
+
     /// The three pictures of a sample as PNG files: float, quantised, quantised minus float.
     func pngs(of map: OutputMaps) throws -> [[UInt8]] {
         let differences = zip(map.quantized, map.float).map { $0 - $1 }
