@@ -45,8 +45,9 @@ let package = Package(
         .target(
             name: "DepthCompiler",
             dependencies: [
-                "TensorCore", "ImageIO", "Operators", "GraphIR", "ONNXImporter", "TFLiteCodec", "Runtime", "Passes",
-                "Quantization", "CurveHead", "DSPEmulator", "Evaluation", .product(name: "Yams", package: "Yams"),
+                "TensorCore", "ImageIO", "Operators", "ReferenceKernels", "GraphIR", "ONNXImporter", "TFLiteCodec",
+                "Runtime", "Passes", "Quantization", "CurveHead", "DSPEmulator", "Evaluation",
+                .product(name: "Yams", package: "Yams"),
             ]),
         .executableTarget(
             name: "depthc",

@@ -23,6 +23,8 @@ public struct ComparisonReport: Sendable, Codable {
     public var report: AccuracyReport?
     /// Operator by operator, when the candidate runs on the DSP and layers were asked for.
     public var dsp: DSPDifference?
+    /// When the candidate runs on a DSP whose rounding is only assumed.
+    public var spread: RoundingSpread?
     /// Where the candidate's operators run and why, and the error of depth by sample; with the page on the DSP only.
     public var placement: DSPInspection?
     public var depthErrors: [AccuracyReport.DepthError]?

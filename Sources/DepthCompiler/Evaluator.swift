@@ -70,7 +70,7 @@ public enum Evaluator {
             }
         }
         progress(data.count, data.count)
-        var assumptions: [String] = []
+        var assumptions = [candidate.assumption].compactMap { $0 }
         if reference != nil, options.range == nil, extremes.high > extremes.low {
             assumptions.append("the range is that of the truth, \(extremes.low)..\(extremes.high) (--range)")
             var collected = QuantizationErrorCollector(range: extremes.high - extremes.low)

@@ -8,6 +8,8 @@ import TensorCore
 public struct Session: Sendable {
     public let model: Model
     public let graph: Graph
+    /// What the numbers stand on beyond the model, to be said wherever they are shown.
+    public let assumption: String?
     private let work: Work
 
     private enum Work: Sendable {
@@ -21,6 +23,7 @@ public struct Session: Sendable {
     /// - Throws: `Diagnostic` when the model cannot be run.
     public init(_ model: Model, options: RunOptions = RunOptions(), delegate: DSPDelegate? = nil) throws {
         self.model = model
+        assumption = delegate?.assumption
         if let delegate {
             let compilation = try DSPCompilation(model, delegate: delegate)
             graph = compilation.graph

@@ -129,7 +129,7 @@ public enum Validator {
         _ session: Session, against golden: GoldenSet, criterion: Criterion, recipe: Recipe? = nil,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> ValidationReport {
-        var assumptions: [String] = []
+        var assumptions = [session.assumption].compactMap { $0 }
         let pairs = try matches(session, golden, &assumptions)
         var collectors = pairs.map { OutputCollector($0.port) }
         for (number, sample) in golden.info.samples.enumerated() {

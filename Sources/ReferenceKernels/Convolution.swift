@@ -14,6 +14,17 @@ struct SlidingWindow {
     let results: Int
     let activation: Activation
 
+    /// The same.
+    ///
+    /// - Throws: `Diagnostic` (.badModel) when the call's result has another number of elements.
+    func fitting(_ call: Invocation) throws -> SlidingWindow {
+        let pixels = kind == .transposed ? geometry.input : geometry.output
+        guard try call.output().shape.elementCount == geometry.batches * pixels.height * pixels.width * results else {
+            throw call.badShape()
+        }
+        return self
+    }
+
     /// Calls `finish` for every output pixel with its batch, its first output index and the sums of its channels.
     func forEachPixel<A: Accumulator>(
         input: [A], weights: [A], finish: (_ batch: Int, _ start: Int, _ sums: UnsafeBufferPointer<A>) -> Void
@@ -41,7 +52,9 @@ struct SlidingWindow {
 }
 
 extension ReferenceKernels {
-    static func conv2D(_ op: Conv2D, _ call: Invocation) throws -> Tensor {
+    static func conv2D(_ op: Conv2D, _ call: Invocation) throws -> Tensor { try slide(try window(op, call), call) }
+
+    static func window(_ op: Conv2D, _ call: Invocation) throws -> SlidingWindow {
         let (input, weights, output) = (try call.input(0), try call.input(1), try call.output())
         guard input.shape.rank == 4, weights.shape.rank == 4, output.shape.rank == 4, weights.shape[3] > 0,
             input.shape[3] % weights.shape[3] == 0, output.shape[3] == weights.shape[0],
@@ -50,13 +63,17 @@ extension ReferenceKernels {
         let geometry = ConvolutionGeometry(
             input: input.shape, window: weights.shape, output: output.shape, stride: op.stride,
             dilation: op.dilation, padding: op.padding)
-        return try slide(
-            SlidingWindow(
-                kind: .dense, geometry: geometry, input: input, weights: weights, biasIndex: 2,
-                channels: input.shape[3], results: weights.shape[0], activation: op.activation), call)
+        return try SlidingWindow(
+            kind: .dense, geometry: geometry, input: input, weights: weights, biasIndex: 2,
+            channels: input.shape[3], results: weights.shape[0], activation: op.activation
+        ).fitting(call)
     }
 
     static func depthwiseConv2D(_ op: DepthwiseConv2D, _ call: Invocation) throws -> Tensor {
+        try slide(try window(op, call), call)
+    }
+
+    static func window(_ op: DepthwiseConv2D, _ call: Invocation) throws -> SlidingWindow {
         let (input, weights, output) = (try call.input(0), try call.input(1), try call.output())
         guard input.shape.rank == 4, weights.shape.rank == 4, output.shape.rank == 4, input.shape[3] > 0,
             weights.shape[3] % input.shape[3] == 0, output.shape[3] == weights.shape[3], weights.shape[0] == 1
@@ -64,13 +81,17 @@ extension ReferenceKernels {
         let geometry = ConvolutionGeometry(
             input: input.shape, window: weights.shape, output: output.shape, stride: op.stride,
             dilation: op.dilation, padding: op.padding)
-        return try slide(
-            SlidingWindow(
-                kind: .depthwise, geometry: geometry, input: input, weights: weights, biasIndex: 2,
-                channels: input.shape[3], results: weights.shape[3], activation: op.activation), call)
+        return try SlidingWindow(
+            kind: .depthwise, geometry: geometry, input: input, weights: weights, biasIndex: 2,
+            channels: input.shape[3], results: weights.shape[3], activation: op.activation
+        ).fitting(call)
     }
 
     static func transposeConv(_ op: TransposeConv, _ call: Invocation) throws -> Tensor {
+        try slide(try window(op, call), call)
+    }
+
+    static func window(_ op: TransposeConv, _ call: Invocation) throws -> SlidingWindow {
         let (weights, input, output) = (try call.input(1), try call.input(2), try call.output())
         guard input.shape.rank == 4, weights.shape.rank == 4, output.shape.rank == 4,
             weights.shape[3] == input.shape[3], output.shape[3] == weights.shape[0], output.shape[0] == input.shape[0]
@@ -78,18 +99,13 @@ extension ReferenceKernels {
         let geometry = ConvolutionGeometry(
             input: output.shape, window: weights.shape, output: input.shape, stride: op.stride,
             dilation: Extent2D(1), padding: op.padding)
-        return try slide(
-            SlidingWindow(
-                kind: .transposed, geometry: geometry, input: input, weights: weights, biasIndex: 3,
-                channels: input.shape[3], results: weights.shape[0], activation: op.activation), call)
+        return try SlidingWindow(
+            kind: .transposed, geometry: geometry, input: input, weights: weights, biasIndex: 3,
+            channels: input.shape[3], results: weights.shape[0], activation: op.activation
+        ).fitting(call)
     }
 
     private static func slide(_ work: SlidingWindow, _ call: Invocation) throws -> Tensor {
-        let output = try call.output()
-        let pixels = work.kind == .transposed ? work.geometry.input : work.geometry.output
-        guard output.shape.elementCount == work.geometry.batches * pixels.height * pixels.width * work.results else {
-            throw call.badShape()
-        }
         switch (work.input.elementType, work.weights.elementType) {
         case (.float32, .float32): return try floatSlide(work, call)
         case (.float32, .int8), (.float32, .int4): return try hybridSlide(work, call)

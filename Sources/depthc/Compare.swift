@@ -18,6 +18,9 @@ struct Compare: ParsableCommand {
             operands that the DSP had) and what has accumulated. One file against itself tells what the DSP changes:
 
               depthc compare model_int8.tflite model_int8.tflite --data pairs --recipe stereo_direct --delegate dsp --layers
+
+            Where a profile's rounding is only assumed (qnn-htp), the numbers are those of rounding half up, and the spread \
+            of the outputs between half up, half away from zero and half to even is printed beside them.
             """)
 
     @Argument(help: "The model that is right.")
@@ -57,21 +60,28 @@ struct Compare: ParsableCommand {
             seen: { try seen?.add($0, expected: $1, actual: $2) }, progress: { progress.update($0, $1) })
         if let dsp, layers || seen != nil {
             let bar = Progress("compare operators")
-            let difference = try DSPDifference(models.1, delegate: dsp, data: folder, options: options) {
+            result.dsp = try DSPDifference(models.1, delegate: dsp, data: folder, options: options) {
                 bar.update($0, $1)
             }
-            result.dsp = difference
-            if let seen { try write(&result, difference, try DSPInspection(models.1, delegate: dsp), seen) }
         }
         if dsp == nil {
             result.report = try report.write(
                 try ReportBuilder(
                     reference: models.0, quantized: models.1, recipe: folder.recipe, options: options), data: folder)
         }
+        if let dsp {
+            let bar = Progress("compare roundings")
+            result.spread = try RoundingSpread(models.1, delegate: dsp, data: folder, options: options) {
+                bar.update($0, $1)
+            }
+            if let seen { try write(&result, try DSPInspection(models.1, delegate: dsp), seen) }
+        }
         try json.write(result)
         if json.replacesText { return }
         print("\(candidate) against \(reference), \(result.samples) samples")
+        if let assumption = second.assumption { print("assumed \(assumption)") }
         for output in result.outputs { lines(of: output).forEach { print($0) } }
+        if let spread = result.spread { show(spread) }
         if let figures = result.report, let path = report.report {
             lines(of: figures, path: path).forEach { print($0) }
         }
@@ -86,12 +96,20 @@ struct Compare: ParsableCommand {
         print("\(result.layers.count) layers have the same name in both models")
     }
 
+    private func show(_ spread: RoundingSpread) {
+        print("spread of the outputs between the assumed roundings \(spread.variants.joined(separator: ", ")):")
+        for output in spread.outputs {
+            print(
+                "  \(output.name): max \(short(output.maximum)), mean \(short(output.mean)), \(short(100 * output.share)) % "
+                    + "of the elements differ")
+        }
+    }
+
     /// Writes the page on the DSP and puts its figures into `result`.
     private func write(
-        _ result: inout ComparisonReport, _ difference: DSPDifference, _ inspection: DSPInspection,
-        _ samples: DSPReportSamples
+        _ result: inout ComparisonReport, _ inspection: DSPInspection, _ samples: DSPReportSamples
     ) throws {
-        guard let path = report.report else { return }
+        guard let path = report.report, let difference = result.dsp else { return }
         result.placement = inspection
         result.depthErrors = samples.errors
         let page = DSPReportPage(result, difference: difference, inspection: inspection, samples: samples)
@@ -109,7 +127,10 @@ struct Compare: ParsableCommand {
             rows.append(
                 [node.operatorName, shortened(node.name)] + cells(node.own) + cells(node.accumulated) + [place])
         }
-        print("codes of the DSP (\(difference.profile)) against the CPU's, \(difference.nodes.count) operators")
+        let assumption = difference.assumption.map { ", assumed \($0)" } ?? ""
+        print(
+            "codes of the DSP (\(difference.profile)\(assumption)) against the CPU's, \(difference.nodes.count) operators"
+        )
         print(table(rows))
     }
 }

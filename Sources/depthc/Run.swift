@@ -69,6 +69,7 @@ struct Run: ParsableCommand {
             tensors = try prepare(session, known, pictures, named, positional)
         }
         let outputs = try session.run(tensors)
+        if let assumption = session.assumption { note("assumed: \(assumption)") }
         var files: [(name: String, bytes: [UInt8])] = []
         for (port, tensor) in zip(session.graph.outputs, outputs) {
             let name = Session.fileName(port.sourceName)

@@ -19,8 +19,8 @@ private let allowed: [(target: String, imports: Set<String>)] = [
     (
         "DepthCompiler",
         [
-            "TensorCore", "ImageIO", "Operators", "GraphIR", "ONNXImporter", "TFLiteCodec", "Runtime", "Passes",
-            "Quantization", "CurveHead", "DSPEmulator", "Evaluation", "Yams", "Foundation",
+            "TensorCore", "ImageIO", "Operators", "ReferenceKernels", "GraphIR", "ONNXImporter", "TFLiteCodec",
+            "Runtime", "Passes", "Quantization", "CurveHead", "DSPEmulator", "Evaluation", "Yams", "Foundation",
         ]
     ),
     (

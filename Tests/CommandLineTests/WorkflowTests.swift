@@ -63,6 +63,12 @@ import Testing
                 ["compare", Self.model, file, "--data", "golden/scenes/test", "--layers", "--samples", "1"]
                     + ["--recipe", "stereo_direct"])
             #expect(compared.code == 0 && compared.output.contains("layers have the same name"), "\(compared.errors)")
+            let assumed = try Program.run(
+                ["compare", file, file, "--data", "golden/scenes/test", "--layers", "--samples", "1"]
+                    + ["--recipe", "stereo_direct", "--delegate", "dsp:qnn-htp"])
+            #expect(
+                assumed.code == 0 && assumed.output.contains("(qnn-htp, assumed rounding half up"), "\(assumed.errors)")
+            #expect(assumed.output.contains("spread of the outputs"), "\(assumed.output)")
         }
     }
 

@@ -91,7 +91,10 @@ package struct DSPProfile: Sendable {
                 .assumed, "codes only: activations of 8 or 16 bits, weights of 4 or 8; what touches float stays outside"
             ),
             ProfileStatement(.assumed, "partitions as the runtime forms them, without a limit on their number"),
-            ProfileStatement(.assumed, "all arithmetic"),
+            ProfileStatement(
+                .assumed,
+                "all arithmetic, assumed rounding: every operator's exact result is rounded once, half up; compare says "
+                    + "how much the results depend on that"),
         ])
 
     private static let shared = [

@@ -44,6 +44,11 @@ package struct MachineDescription: Sendable, Hashable {
     /// Bytes a second at which tensors enter and leave a partition.
     package var copyBandwidth = Sourced.assumed(1e10, "one pass of a CPU core over shared memory")
 
+    /// What fitted constants may not exceed: utilisation is at most 1.
+    package var topCyclesPerSecond = Sourced.inferred(
+        2.2e9, "10.67 million cycles in 5.053 ms on v79: 2.11 GHz (ggml-org/llama.cpp #18139)")
+    package var topBandwidth = Sourced.assumed(85e9, "four channels of LPDDR5X")
+
     /// Bytes that tiles may take.
     package var tileBudget: Int { Int(Double(vectorMemory.value) * (1 - reserve.value)) }
 

@@ -19,7 +19,7 @@ package struct WorkExtents: Sendable, Hashable {
 
     /// Elements without the padding of the layout.
     package var count: Int { batch * height * width * depth }
-    /// Bytes of one row: width rounded up to 4, depth to 32. Source: nnlib docs/d32.txt.
+    /// Bytes of one row: width rounded up to 4, depth to 32 (nnlib docs/d32.txt). Flat tensors are taken to be padded too.
     package var rowBytes: Int { width.rounded(upTo: 4) * depth.rounded(upTo: 32) }
     package var bytes: Int { batch * height * rowBytes }
 }

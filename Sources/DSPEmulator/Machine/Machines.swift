@@ -63,7 +63,7 @@ extension MachineDescription {
         _ name: String, _ title: String, _ architecture: HexagonArchitecture, contexts: Int, memory: Sourced<Int>
     ) -> MachineDescription {
         let macs = [.v60: 256, .v65: 341, .v66: 512][architecture] ?? 256
-        return MachineDescription(
+        var machine = MachineDescription(
             name: name, title: title, generation: .fact(architecture.rawValue, "delegate README and vendor pages"),
             architecture: .fact(architecture, "the library has loops of its own for it"), vectorBytes: vectors,
             contexts: .fact(contexts, "QEMU machine tables, Hot Chips reporting"),
@@ -72,6 +72,8 @@ extension MachineDescription {
             secondLevelCache: architecture == .v60
                 ? .assumed(512 * 1024, "not published") : .fact(1 << 20, "QEMU machine tables, v66"),
             matrixRate: nil)
+        machine.topBandwidth = .assumed(44e9, "four channels of LPDDR5 at the rate of that time")
+        return machine
     }
 
     private static func matrix(

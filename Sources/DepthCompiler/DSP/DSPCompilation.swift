@@ -46,23 +46,33 @@ package struct DSPCompilation: Sendable {
         }
     }
 
+    /// The nodes that run on the DSP, partition by partition.
+    package var delegatedNodes: [NodeID] { placement.delegated.flatMap { nodes(of: $0) } }
+
     /// The graph with the DSP's partitions run by their kernels and the rest by the engine.
     ///
-    /// - Throws: `Diagnostic` (.unsupported) for profiles whose kernels are not public.
-    package func plan(options: RunOptions) throws -> DelegatedPlan {
-        guard profile.usesLibrary || placement.delegatedCount == 0 else {
-            throw Diagnostic(
-                .unsupported, at: "profile \(profile.name)", "its kernels are not public, so that nothing can be run",
-                suggestion: "depthc inspect --delegate dsp:\(profile.name), or another profile")
-        }
-        return try DelegatedPlan(
-            graph, parts: parts.compactMap { part in try delegatedPart(part) }, options: options)
+    /// - Parameter rounding: what profiles whose kernels are not public are taken to do.
+    package func plan(options: RunOptions, rounding: AssumedRounding = .halfUp) throws -> DelegatedPlan {
+        let delegated =
+            profile.usesLibrary
+            ? try parts.compactMap { try delegatedPart($0) }
+            : placement.delegated.compactMap { partition in
+                let nodes = nodes(of: partition)
+                guard !nodes.isEmpty else { return nil }
+                return DelegatedPart(nodes: nodes, kernel: AssumedKernel(graph.part(nodes), rounding: rounding))
+            }
+        return try DelegatedPlan(graph, parts: delegated, options: options)
+    }
+
+    /// The partition's operators that an output needs, in execution order.
+    private func nodes(of partition: Partition) -> [NodeID] {
+        let members = Set(partition.operators.compactMap { listing.operators[$0].node })
+        return graph.order.filter(members.contains)
     }
 
     /// nil when no output needs any of the partition's operators.
     private func delegatedPart(_ part: Part) throws -> DelegatedPart? {
-        let members = Set(part.partition.operators.compactMap { listing.operators[$0].node })
-        let nodes = graph.order.filter(members.contains)
+        let nodes = nodes(of: part.partition)
         guard !nodes.isEmpty else { return nil }
         return DelegatedPart(nodes: nodes, kernel: try DSPKernel(part, of: self, nodes: graph.part(nodes)))
     }

@@ -14,6 +14,13 @@ public struct DSPDelegate: Sendable {
         profile.statements.map { ($0.evidence.rawValue, $0.text) }
     }
 
+    /// What the numbers of a profile whose kernels are not public stand on; nil for the others.
+    public var assumption: String? {
+        profile.usesLibrary
+            ? nil
+            : "rounding \(AssumedRounding.halfUp.rawValue), once, of every exact result (\(name) has no public kernels)"
+    }
+
     /// - Parameter name: of a profile; nil for the default one.
     /// - Throws: `Diagnostic` (.usage) for an unknown name.
     public init(profile name: String? = nil) throws {

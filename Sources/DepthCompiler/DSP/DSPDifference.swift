@@ -68,6 +68,8 @@ public struct DSPDifference: Sendable, Codable {
 
     public var model: String
     public var profile: String
+    /// What the DSP's numbers are taken to be where its kernels are not public.
+    public var assumption: String?
     public var samples: Int
     /// In execution order.
     public var nodes: [Node]
@@ -82,10 +84,7 @@ extension DSPDifference {
         let compilation = try DSPCompilation(model, delegate: delegate)
         let graph = compilation.graph
         let plans = (cpu: try Plan(graph, options: options), dsp: try compilation.plan(options: options))
-        let nodes = compilation.parts.flatMap { part in
-            part.partition.operators.compactMap { compilation.listing.operators[$0].node }
-        }
-        var entries: [(id: NodeID, single: Graph, plan: Plan, node: Node)] = try nodes.map { id in
+        var entries: [(id: NodeID, single: Graph, plan: Plan, node: Node)] = try compilation.delegatedNodes.map { id in
             let single = graph.part([id])
             let output = graph[id].outputs[0]
             return (
@@ -118,7 +117,8 @@ extension DSPDifference {
         }
         progress(data.count, data.count)
         self.init(
-            model: model.path, profile: delegate.name, samples: data.count, nodes: entries.map(\.node))
+            model: model.path, profile: delegate.name, assumption: delegate.assumption, samples: data.count,
+            nodes: entries.map(\.node))
     }
 
     private static func added(_ before: CodeDifference?, _ cpu: Tensor, _ dsp: Tensor) -> CodeDifference {

@@ -63,6 +63,19 @@ public struct DSPReportPage {
                 rows: inspection.statements.map { [.text($0.evidence), .text($0.text)] })
             + HTML.note(
                 "fact: stands in a public source; inferred: follows from public sources; assumed: taken to be so.")
+            + (difference.assumption.map { HTML.note("All numbers of the DSP here assume \($0).") } ?? "") + spread
+    }
+
+    private var spread: String {
+        guard let spread = comparison.spread else { return "" }
+        return HTML.table(
+            id: "spread",
+            heads: [("output", ""), ("largest", ""), ("mean", ""), ("differ, %", "elements on which not all agree")],
+            rows: spread.outputs.map {
+                [.text($0.name), .number($0.maximum), .number($0.mean), .number($0.share * 100)]
+            })
+            + HTML.note(
+                "Greatest minus least result between the assumed roundings \(spread.variants.joined(separator: ", ")).")
     }
 
     private var placement: String {
