@@ -29,7 +29,7 @@ struct RecordedGraph: Decodable, Sendable, CustomTestStringConvertible {
     var prepared: [String]
     var inputs: [RecordedTensor]
     var outputs: [RecordedTensor]
-    /// Why the emulator, which has no paddings, does not give these results; nil where it does.
+    /// Why the emulator, which has neither paddings nor memory before a run, does not give these results; nil where it does.
     var known: String?
 
     var testDescription: String { "\(name) \(architecture)" }

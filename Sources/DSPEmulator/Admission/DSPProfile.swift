@@ -66,6 +66,10 @@ package struct DSPProfile: Sendable {
             ),
             ProfileStatement(
                 .fact, "HARD_SWISH and half-pixel resizes have no kernel in the public library and stay on the CPU"),
+            ProfileStatement(
+                .assumed,
+                "FULLY_CONNECTED reads computed weights at every run; the public library packs them once, before they are "
+                    + "computed, unless several rows of a length that is no multiple of 16 are multiplied"),
         ])
 
     /// The delegate as it is, with the newer library that it loads.

@@ -51,6 +51,10 @@ extension HexagonKernels {
     /// 16, reads them 16 deep: every other block of 32 columns is 0, and the others come from the first half of the
     /// weights. That is kept.
     ///
+    /// The same code packs the weights when the graph is prepared, so that of computed ones it uses what their memory held
+    /// before the first run (`matmul_check_ref`). That is not kept: the product here is of the weights. The scalar code, for
+    /// several rows whose length is no multiple of 16, reads computed weights as they are.
+    ///
     /// Source: nnlib hexagon/ops/src/op_matmul.c, `matmul_execute`, `matmul_asm`.
     private static func matrixProduct(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
         let operands = try KernelInputs(node, inputs, count: 6...6)
