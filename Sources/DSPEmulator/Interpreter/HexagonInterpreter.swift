@@ -61,6 +61,8 @@ package struct HexagonInterpreter: Sendable {
         _ values: [Tensor], observe: (HexagonNode, [Tensor]) throws -> Void = { _, _ in }
     ) throws -> [Tensor] {
         var live: [Int: [Tensor]] = [:]
+        // By node; those of nodes without the depth-32 layout are never read.
+        var paddings: [Int: Int] = [:]
         var outputs: [Tensor] = []
         for (position, node) in graph.nodes.enumerated() {
             let computed: [Tensor]
@@ -76,7 +78,8 @@ package struct HexagonInterpreter: Sendable {
                 }
                 computed = []
             default:
-                computed = try evaluate(node, operands(node, live))
+                (computed, paddings[node.id]) = try evaluate(
+                    node, operands(node, live), node.inputs.map { paddings[$0.node] ?? 4 })
             }
             if node.op != .output { try observe(node, computed) }
             live[node.id] = computed
@@ -119,9 +122,13 @@ package struct HexagonInterpreter: Sendable {
         }
     }
 
-    private func evaluate(_ node: HexagonNode, _ operands: [Tensor]) throws -> [Tensor] {
+    /// Results, and their left padding in the depth-32 layout.
+    private func evaluate(
+        _ node: HexagonNode, _ operands: [Tensor], _ paddings: [Int]
+    ) throws -> ([Tensor], leftPadding: Int) {
         do {
-            let computed = try HexagonKernels.evaluate(node, operands, architecture: architecture)
+            let computed = try HexagonKernels.evaluate(
+                node, operands, leftPadding: paddings.first ?? 4, architecture: architecture)
             guard computed.count == node.outputs.count else {
                 throw Diagnostic(.internalError, at: "", "gave \(computed.count) results of \(node.outputs.count)")
             }
@@ -129,7 +136,8 @@ package struct HexagonInterpreter: Sendable {
                 throw Diagnostic(
                     .unsupported, at: "", "gives \(tensor.type) where the delegate declares \(Shape(declared.shape))")
             }
-            return computed
+            let padding = try computed.first.map { try node.leftPadding(operands, paddings, result: $0) } ?? 4
+            return (computed, padding)
         } catch let problem as Diagnostic {
             let reason = problem.location == node.op.rawValue ? "" : problem.location
             throw Diagnostic(

@@ -8,9 +8,10 @@ import TensorCore
 package enum HexagonKernels {
     /// Runs one node. `inputs` and `outputs` of graphs, and constants, are not nodes to run.
     ///
+    /// - Parameter leftPadding: columns that the depth-32 layout keeps free to the left of the first input's rows.
     /// - Throws: `Diagnostic` (.unsupported) for what the library refuses, with the library's reason.
     package static func evaluate(
-        _ node: HexagonNode, _ inputs: [Tensor], architecture: HexagonArchitecture
+        _ node: HexagonNode, _ inputs: [Tensor], leftPadding: Int = 4, architecture: HexagonArchitecture
     ) throws -> [Tensor] {
         switch node.op {
         case .input, .output, .constant, .batchSequence, .conv2D, .channelScale:
@@ -36,11 +37,11 @@ package enum HexagonKernels {
         case .softmax, .softmaxDepth32:
             try softmax(node, inputs, architecture: architecture)
         case .averagePool, .averagePoolDepth32, .maxPool, .maxPoolDepth32:
-            try pooling(node, inputs)
+            try pooling(node, inputs, leftPadding: leftPadding)
         case .mean, .sum, .argMax, .argMaxDepth32, .argMin, .argMinDepth32:
             try reduction(node, inputs)
         case .resizeBilinear, .resizeBilinearDepth32, .resizeNearestNeighbor:
-            try resize(node, inputs)
+            try resize(node, inputs, leftPadding: leftPadding)
         case .concat, .concatDepth32, .pack:
             try concat(node, inputs)
         case .castInt8ToUInt8, .castUInt8ToInt8, .convertToDepth32, .convertFromDepth32, .nop, .reshape:

@@ -4,10 +4,12 @@ extension HexagonKernels {
     /// Average and maximum over windows.
     ///
     /// Sources: nnlib hexagon/ops/src/op_maxpool.c, op_maxpool_d32.c, op_avgpool_d32.c.
-    static func pooling(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
+    static func pooling(_ node: HexagonNode, _ inputs: [Tensor], leftPadding: Int) throws -> [Tensor] {
         let operands = try KernelInputs(node, inputs, count: 5...5)
         let request = try PoolingRequest(operands)
-        if node.op == .maxPool || node.op == .maxPoolDepth32 { return results(maximum(request), request.range) }
+        if node.op == .maxPool || node.op == .maxPoolDepth32 {
+            return results(try maximum(request, operands, leftPadding: leftPadding), request.range)
+        }
         if node.op == .averagePool {
             throw operands.refused("the average outside the depth-32 layout is not built")
         }
@@ -26,34 +28,6 @@ extension HexagonKernels {
             throw operands.refused("windows of more than 128 rows or columns read past a table")
         }
         return results(averageByIntegralImage(request, rows, columns), request.range)
-    }
-
-    /// The largest code of each window. The library's own loops for 2x2 by 2 and 3x3 take the columns beside these where
-    /// the operand comes from a depthwise convolution with a border, by its left padding.
-    private static func maximum(_ request: PoolingRequest) -> Tensor {
-        let (height, width, depth) = (request.codes.shape[1], request.codes.shape[2], request.codes.shape[3])
-        var result = Tensor(zeros: TensorType(.uint8, request.shape))
-        request.codes.withElements(of: UInt8.self) { source in
-            result.withMutableElements(of: UInt8.self) { target in
-                var to = 0
-                for n in 0..<request.shape[0] {
-                    for y in 0..<request.rows.count {
-                        let top = y * request.rows.stride - request.rows.before
-                        for x in 0..<request.columns.count {
-                            let left = x * request.columns.stride - request.columns.before
-                            for row in Swift.max(top, 0)..<Swift.min(top + request.rows.window, height) {
-                                for column in Swift.max(left, 0)..<Swift.min(left + request.columns.window, width) {
-                                    let from = ((n * height + row) * width + column) * depth
-                                    for k in 0..<depth { target[to + k] = Swift.max(target[to + k], source[from + k]) }
-                                }
-                            }
-                            to += depth
-                        }
-                    }
-                }
-            }
-        }
-        return result
     }
 
     /// 2x2 windows with a horizontal stride of 2: four codes, rounded once; past an edge the last row or column repeats.

@@ -25,7 +25,7 @@ extension HexagonKernels {
     ///
     /// Inputs: codes, the output's height and width, the codes' range, and perhaps whether corners are aligned, and
     /// whether samples lie at half of an element. The range stays.
-    static func resize(_ node: HexagonNode, _ inputs: [Tensor]) throws -> [Tensor] {
+    static func resize(_ node: HexagonNode, _ inputs: [Tensor], leftPadding: Int) throws -> [Tensor] {
         let operands = try KernelInputs(node, inputs, count: 4...6)
         let codes = try operands.codes(0)
         let range = try operands.range(2)
@@ -42,7 +42,7 @@ extension HexagonKernels {
         } else if node.op == .resizeBilinear {
             try resizeFlat(operands, codes, request, &result)
         } else {
-            resizeDepth32(codes, request, &result)
+            resizeDepth32(codes, request, leftPadding: leftPadding, &result)
         }
         return results(result, range)
     }

@@ -3,13 +3,13 @@ import TensorCore
 extension HexagonKernels {
     /// `QuantizedResizeBilinear_8_d32`.
     ///
-    /// Source: nnlib hexagon/ops/src/op_resizebilinear_d32.c. The layout's left padding is taken to be a multiple of 4
-    /// columns, as conversions, convolutions and pools make it; after a depthwise convolution with a border, whose padding
-    /// is 3 or 2, doubling by the library rounds in other places.
-    static func resizeDepth32(_ codes: Tensor, _ request: ResizeRequest, _ result: inout Tensor) {
+    /// Doubling has its own code where the left padding is even; it counts columns from whole vectors of four.
+    ///
+    /// Source: nnlib hexagon/ops/src/op_resizebilinear_d32.c.
+    static func resizeDepth32(_ codes: Tensor, _ request: ResizeRequest, leftPadding: Int, _ result: inout Tensor) {
         let doubles = request.height == 2 * codes.shape[1] && request.width == 2 * codes.shape[2]
-        if doubles, !request.alignsCorners, !request.usesHalfPixels {
-            doubled(codes, &result)
+        if doubles, leftPadding % 2 == 0, !request.alignsCorners, !request.usesHalfPixels {
+            doubled(codes, columnsBefore: leftPadding & 2, &result)
         } else {
             interpolated(codes, request, &result)
         }
@@ -18,12 +18,12 @@ extension HexagonKernels {
     /// Twice the height and width: averages of neighbours, first along the width rounded down, then along the height.
     ///
     /// Along the height the vector code rounds down too, except in the last group of four columns of a row, where it
-    /// rounds up. Rows and columns past the end repeat the last.
+    /// rounds up. Groups start `columnsBefore` columns before the row. Rows and columns past the end repeat the last.
     ///
     /// Source: nnlib hexagon/asm_src/resizebilinear_d32_h.S.
-    private static func doubled(_ codes: Tensor, _ result: inout Tensor) {
+    private static func doubled(_ codes: Tensor, columnsBefore: Int, _ result: inout Tensor) {
         let (height, width, depth) = (codes.shape[1], codes.shape[2], codes.shape[3])
-        let lastGroup = (width - 1) / 4 * 4
+        let lastGroup = max((columnsBefore + width - 1) / 4 * 4 - columnsBefore, 0)
         let row = 2 * width * depth
         codes.withElements(of: UInt8.self) { source in
             result.withMutableElements(of: UInt8.self) { target in
