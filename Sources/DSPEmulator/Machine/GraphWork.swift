@@ -80,13 +80,14 @@ extension MachineWork {
                 }
             }
         }
-        try takeWindow(node, constant)
+        try takeWindow(node) { try constant($0) ?? declared($0).shape }
     }
 
-    private mutating func takeWindow(_ node: HexagonNode, _ constant: (HexagonReference) -> [Int]?) throws {
+    /// - Parameter shape: of an operand, constant or computed.
+    private mutating func takeWindow(_ node: HexagonNode, _ shape: (HexagonReference) throws -> [Int]) throws {
         func extents(_ index: Int) throws -> [Int] {
-            guard index < node.inputs.count, let shape = constant(node.inputs[index]), shape.count == 4 else {
-                throw Diagnostic(.badData, at: node.location, "input \(index) is no constant of four extents")
+            guard index < node.inputs.count, case let shape = try shape(node.inputs[index]), shape.count == 4 else {
+                throw Diagnostic(.badData, at: node.location, "input \(index) has not four extents")
             }
             return shape
         }
