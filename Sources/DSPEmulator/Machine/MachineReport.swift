@@ -3,6 +3,7 @@
 /// Milliseconds stand in ``latency`` alone, which only a machine with published latencies has.
 package struct MachineReport: Sendable {
     package struct Node: Sendable, Encodable {
+        /// From 1, in execution order.
         package var partition: Int
         package var id: Int
         package var operation: String
@@ -62,7 +63,7 @@ package struct MachineReport: Sendable {
         partitions = costs.count
         boundaryBytes = costs.reduce(0) { $0 + $1.boundaryBytes }
         nodes = costs.enumerated().flatMap { index, cost in
-            cost.nodes.map { Node($0, partition: index, constants: calibration?.constants) }
+            cost.nodes.map { Node($0, partition: index + 1, constants: calibration?.constants) }
         }
         var seconds: Double?
         if let calibration {
@@ -113,19 +114,26 @@ package struct MachineReport: Sendable {
         ]
         if let latency {
             rows.append(
-                Row(name: "RPC (execute) time, ms", value: "\(calls)", evidence: Evidence.assumed.rawValue))
+                Row(
+                    name: "RPC (execute) time, ms", value: "\(Self.rounded(calls))", evidence: Evidence.assumed.rawValue
+                ))
             rows.append(
                 Row(
                     name: "Accelerator (execute) time, ms",
-                    value: "\(latency.milliseconds) (\(latency.lowMilliseconds) to \(latency.highMilliseconds))",
+                    value: "\(Self.rounded(latency.milliseconds)) (\(Self.rounded(latency.lowMilliseconds)) to "
+                        + "\(Self.rounded(latency.highMilliseconds)))",
                     evidence: Evidence.inferred.rawValue))
         }
         rows.append(
             Row(
-                name: "Energy, mJ", value: "\(energy.lowMillijoules) to \(energy.highMillijoules)",
+                name: "Energy, mJ",
+                value: "\(Self.rounded(energy.lowMillijoules)) to \(Self.rounded(energy.highMillijoules))",
                 evidence: Evidence.assumed.rawValue))
         return rows
     }
+
+    /// Thousandths, for values of some milliseconds or millijoules.
+    private static func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
 
     /// One line of names and one for each node; fields with commas, quotes or line ends are quoted (RFC 4180).
     package var csv: String {
@@ -137,7 +145,8 @@ package struct MachineReport: Sendable {
         ]
         let lines = nodes.map { node in
             [
-                "\(node.partition)", "\(node.id)", node.operation, node.modelOperator.map { "\($0)" } ?? "", node.unit,
+                "\(node.partition)", "\(node.id)", node.operation, node.modelOperator.map { "\($0)" } ?? "",
+                node.unit,
                 "\(node.macs)", "\(node.usefulShare)", "\(node.computeCycles)", node.memoryCycles.map { "\($0)" } ?? "",
                 "\(node.bytesIn)", "\(node.bytesOut)", "\(node.vectorMemoryBytes)", "\(node.strips)", "\(node.chunks)",
                 "\(node.fits)", node.bound, node.evidence, node.source,
