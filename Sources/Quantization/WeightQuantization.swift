@@ -2,30 +2,48 @@ import TensorCore
 
 /// Rounds constants to integer codes.
 enum WeightQuantization {
-    /// Symmetric codes in [-127, 127], per channel along `axis` or per tensor when it is nil; scale = largest magnitude
-    /// / 127. Channels of zeros get scale 1.
-    static func symmetric(_ weights: Tensor, axis: Int?) -> Tensor {
+    /// Symmetric codes of `type`, in [-127, 127] for `int8` and [-7, 7] for `int4`, per channel along `axis` or per tensor
+    /// when it is nil. Channels of zeros get scale 1. Rounds half away from zero.
+    ///
+    /// - Parameter minMax: scale = largest magnitude / largest code; otherwise the scale, out of shares of that, with which
+    ///   the mean squared error of rounding is least.
+    static func symmetric(
+        _ weights: Tensor, axis: Int?, type: ElementType = .int8, minMax: Bool = true
+    ) -> Tensor {
         let values = weights.elements(of: Float.self)
         let shape = weights.shape
         let channels = axis.map { shape[$0] } ?? 1
         let inner = axis.map { shape.dimensions[($0 + 1)...].reduce(1, *) } ?? max(values.count, 1)
-        var magnitudes = [Float](repeating: 0, count: channels)
-        for (i, x) in values.enumerated() where x.isFinite {
-            let channel = axis == nil ? 0 : i / inner % channels
-            magnitudes[channel] = max(magnitudes[channel], abs(x))
+        let limit = RoundedWeights.limit(type)
+        func channel(_ i: Int) -> Int { axis == nil ? 0 : i / inner % channels }
+        let scales: [Float]
+        if minMax {
+            var magnitudes = [Float](repeating: 0, count: channels)
+            for (i, x) in values.enumerated() where x.isFinite {
+                magnitudes[channel(i)] = max(magnitudes[channel(i)], abs(x))
+            }
+            scales = magnitudes.map { $0 > 0 ? QuantizationParameters.positive(Double($0) / limit) : 1 }
+        } else {
+            let width = values.count / max(channels, 1)
+            var rows = Matrix(rows: channels, columns: width)
+            var filled = [Int](repeating: 0, count: channels)
+            for (i, x) in values.enumerated() {
+                rows[channel(i), filled[channel(i)]] = x.isFinite ? Double(x) : 0
+                filled[channel(i)] += 1
+            }
+            scales = WeightRounding.scales(
+                for: rows, importance: [Double](repeating: 1, count: width), limit: limit)
         }
-        let scales = magnitudes.map { $0 > 0 ? QuantizationParameters.positive(Double($0) / 127) : 1 }
         var codes = [Int8](repeating: 0, count: values.count)
         for (i, x) in values.enumerated() {
-            let scale = scales[axis == nil ? 0 : i / inner % channels]
-            codes[i] = Int8(
-                min(max(saturatingInteger((Double(x) / Double(scale)).rounded(), as: Int64.self), -127), 127))
+            let code = Double(x) / Double(scales[channel(i)])
+            codes[i] = Int8(RoundedWeights.code(code.isNaN ? 0 : code, limit: limit))
         }
         let zeroPoints = [Int32](repeating: 0, count: channels)
         let parameters =
             axis.map { QuantizationParameters(scales: scales, zeroPoints: zeroPoints, axis: $0) }
             ?? QuantizationParameters(scale: scales[0], zeroPoint: 0)
-        return Tensor(codes, shape: shape, quantization: parameters)
+        return Tensor(codes, shape: shape, as: type, quantization: parameters)
     }
 
     /// int32 codes (int64 when `wide`, as 16-bit activations ask) of a bias with scale `inputScale * weightScale`,

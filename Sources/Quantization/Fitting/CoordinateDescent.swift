@@ -4,13 +4,13 @@ enum CoordinateDescent {
     private static let sweeps = 50
 
     static func round(
-        _ weights: Matrix, scales: [Float], covariance: Matrix, starts: [RoundedWeights]
+        _ weights: Matrix, scales: [Float], limit: Double, covariance: Matrix, starts: [RoundedWeights]
     ) -> RoundedWeights {
         var best = starts[0]
         for row in 0..<weights.rows {
             var least = Double.infinity
             for start in starts {
-                var search = RowSearch(weights, row, scale: Double(scales[row]), start: start)
+                var search = RowSearch(weights, row, scale: Double(scales[row]), limit: limit, start: start)
                 let objective = search.descend(covariance, sweeps: sweeps)
                 guard objective < least else { continue }
                 least = objective
@@ -38,9 +38,8 @@ enum CoordinateDescent {
         /// Layers of at most this width also change weights by twos, which takes width squared steps a sweep.
         private static let pairWidth = 256
 
-        init(_ weights: Matrix, _ row: Int, scale: Double, start: RoundedWeights) {
+        init(_ weights: Matrix, _ row: Int, scale: Double, limit: Double, start: RoundedWeights) {
             self.scale = scale
-            let limit = RoundedWeights.limit
             let reals = (0..<weights.columns).map { weights[row, $0] / scale }
             let lower = reals.map { min(max($0.rounded(.down), -limit), limit) }
             let upper = reals.map { min(max($0.rounded(.up), -limit), limit) }

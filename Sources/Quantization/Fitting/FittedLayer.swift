@@ -81,7 +81,8 @@ struct FittedLayer {
         var rows = 0
         for group in statistics.indices {
             let problem = WeightProblem(
-                weights: start(of: group), heldOut: heldOut[group], options: choice.options)
+                weights: start(of: group), heldOut: heldOut[group], options: choice.options,
+                limit: RoundedWeights.limit(weights.elementType))
             let learnt = statistics[group]
             statistics[group] = GramStatistics(inputs: 0, outputs: 0, resolution: 1)
             rows = learnt.count
@@ -96,7 +97,8 @@ struct FittedLayer {
         else { return nil }
         let parameters = QuantizationParameters(
             scales: scales, zeroPoints: [Int32](repeating: 0, count: scales.count), axis: axis)
-        let newWeights = Tensor(geometry.layout(codes), shape: weights.shape, quantization: parameters)
+        let newWeights = Tensor(
+            geometry.layout(codes), shape: weights.shape, as: weights.elementType, quantization: parameters)
         let newBias = WeightQuantization.bias(
             Tensor(biases, shape: [biases.count]), inputScale: inputScale, weights: parameters, wide: isWide)
         let energy = heldOut.reduce(0) { $0 + variance($1.targets) }

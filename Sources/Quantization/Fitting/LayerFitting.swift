@@ -7,7 +7,7 @@ import TensorCore
 /// layer sees the inputs that the layers fitted before it give, and its bias takes the shift of the means, so that no
 /// bias correction is needed behind it.
 ///
-/// A layer is a CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV or FULLY_CONNECTED with constant int8 weights. Others keep
+/// A layer is a CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV or FULLY_CONNECTED with constant int8 or int4 weights. Others keep
 /// what they have.
 public enum LayerFitting {
     /// Fits the layers of `quantised`.
@@ -72,7 +72,7 @@ public enum LayerFitting {
 
     private static func isFitted(_ node: Node, in graph: Graph) -> Bool {
         guard let operands = LayerOperands(node, in: graph), LayerGeometry(node, in: graph) != nil,
-            graph.type(of: operands.weights).elementType == .int8,
+            [.int4, .int8].contains(graph.type(of: operands.weights).elementType),
             [.int8, .int16].contains(graph.type(of: operands.data).elementType),
             graph.type(of: operands.data).quantization?.isPerChannel == false,
             graph.type(of: node.outputs[0]).quantization?.isPerChannel == false

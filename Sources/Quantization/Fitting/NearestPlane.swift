@@ -4,7 +4,7 @@ enum NearestPlane {
     private static let block = 128
 
     /// Rounds rows of `weights` to codes; the last column is rounded first.
-    static func round(_ weights: Matrix, scales: [Float], factor: Matrix) -> RoundedWeights {
+    static func round(_ weights: Matrix, scales: [Float], limit: Double, factor: Matrix) -> RoundedWeights {
         let (rows, columns) = (weights.rows, weights.columns)
         var result = RoundedWeights(
             rows: rows, columns: columns, codes: [Int8](repeating: 0, count: rows * columns), scales: scales)
@@ -22,7 +22,7 @@ enum NearestPlane {
                     }
                     let scale = Double(scales[row])
                     let wanted = weights[row, column] + sum / diagonal
-                    let code = RoundedWeights.code(wanted / scale)
+                    let code = RoundedWeights.code(wanted / scale, limit: limit)
                     result.codes[row * columns + column] = Int8(code)
                     errors[row, column - begin] = weights[row, column] - code * scale
                 }

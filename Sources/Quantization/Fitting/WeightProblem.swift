@@ -7,6 +7,8 @@ struct WeightProblem {
     /// Rows that the statistics have not seen, inputs and wanted results.
     var heldOut: (rows: [Float], targets: [Float])
     var options: FittingOptions
+    /// Largest magnitude of a code.
+    var limit = 127.0
 
     struct Solution {
         var weights: RoundedWeights
@@ -26,9 +28,9 @@ struct WeightProblem {
         let moments = statistics.moments(order: order)
         guard var fitted = fit(moments, order) else { return nil }
         let importance = (0..<weights.columns).map { moments.covariance[$0, $0] }
-        let scales = WeightRounding.scales(for: fitted.weights, importance: importance)
+        let scales = WeightRounding.scales(for: fitted.weights, importance: importance, limit: limit)
         let rounded = options.rounding.round(
-            fitted.weights, scales: scales, covariance: moments.covariance.addingToDiagonal(fitted.ridge),
+            fitted.weights, scales: scales, limit: limit, covariance: moments.covariance.addingToDiagonal(fitted.ridge),
             factor: fitted.factor)
         fitted.factor = Matrix(rows: 0, columns: 0)
         return Solution(
