@@ -1,0 +1,64 @@
+"""What is inside 4-bit .tflite files: weights by operator and type, and a copy whose INT4 weights are INT8."""
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+# The operators that LiteRT runs on INT4 weights.
+TAKE_INT4 = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+_BUILTINS = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+_TYPES = {value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
+
+
+def load(path):
+    return schema.ModelT.InitFromPackedBuf(bytearray(Path(path).read_bytes()), 0)
+
+
+def _data(model, tensor):
+    data = model.buffers[tensor.buffer].data
+    return b"" if data is None else bytes(bytearray(data))
+
+
+def weights(path):
+    """(builtin, tensor type, bytes of the buffer, elements) of every operator that has weights."""
+    model, result = load(path), []
+    codes = [_BUILTINS[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
+    graph = model.subgraphs[0]
+    for operation in graph.operators:
+        builtin = codes[operation.opcodeIndex]
+        if builtin in TAKE_INT4 + ("TRANSPOSE_CONV",):
+            tensor = graph.tensors[operation.inputs[1]]
+            size = len(_data(model, tensor))
+            if size:
+                result.append((builtin, _TYPES[tensor.type], size, int(np.prod(tensor.shape))))
+    return result
+
+
+def activation_types(path):
+    """How many tensors without a buffer have each type."""
+    model, counts = load(path), {}
+    for tensor in model.subgraphs[0].tensors:
+        if not _data(model, tensor):
+            counts[_TYPES[tensor.type]] = counts.get(_TYPES[tensor.type], 0) + 1
+    return counts
+
+
+def unpacked(path, target):
+    """Writes a copy whose INT4 constants are INT8 with the same codes; returns the smallest and the largest of them."""
+    model, smallest, largest = load(path), 0, 0
+    for tensor in model.subgraphs[0].tensors:
+        if _TYPES[tensor.type] != "INT4" or not _data(model, tensor):
+            continue
+        packed = np.frombuffer(_data(model, tensor), np.uint8)
+        nibbles = np.stack([packed & 15, packed >> 4], 1).ravel()[:int(np.prod(tensor.shape))].astype(np.int8)
+        codes = ((nibbles ^ 8) - 8).astype(np.int8)
+        smallest, largest = min(smallest, int(codes.min())), max(largest, int(codes.max()))
+        buffer = schema.BufferT()
+        buffer.data = codes.view(np.uint8)
+        model.buffers.append(buffer)
+        tensor.buffer, tensor.type = len(model.buffers) - 1, schema.TensorType.INT8
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    Path(target).write_bytes(bytes(builder.Output()))
+    return smallest, largest
