@@ -24,7 +24,7 @@ def high_water(pid):
 
 
 class Run:
-    """A finished command: exit code, output, seconds, peak resident megabytes."""
+    """A finished command: exit code, output, seconds on the clock and of processors, peak resident megabytes."""
 
     def __init__(self, arguments, limit=600, environment=None):
         begin = time.monotonic()
@@ -50,6 +50,7 @@ class Run:
             self.out, self.err = out.read().decode(errors="replace"), err.read().decode(errors="replace")
         self.code = process.returncode
         self.seconds = time.monotonic() - begin
+        self.processor_seconds = usage.ru_utime + usage.ru_stime
         # The kernel counts this process's own memory as the child's before it begins to run.
         self.megabytes = (peak or usage.ru_maxrss) / 1024
 

@@ -62,3 +62,30 @@ def unpacked(path, target):
     builder.Finish(model.Pack(builder), b"TFL3")
     Path(target).write_bytes(bytes(builder.Output()))
     return smallest, largest
+
+
+def layers(path):
+    """The linear layers of a file, as four_bit_torch.py builds them again: NCHW input shape, weight shape, stride."""
+    model, result = load(path), []
+    codes = [_BUILTINS[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
+    graph = model.subgraphs[0]
+    for operation in graph.operators:
+        builtin = codes[operation.opcodeIndex]
+        shapes = [[int(n) for n in graph.tensors[i].shape] if i >= 0 else [] for i in operation.inputs]
+        options = operation.builtinOptions
+        if builtin in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
+            x, w = shapes[2 if builtin == "TRANSPOSE_CONV" else 0], shapes[1]
+            depthwise = builtin == "DEPTHWISE_CONV_2D"
+            result.append({
+                "kind": builtin, "input": [x[0], x[3], x[1], x[2]], "stride": [options.strideH, options.strideW],
+                "weights": [w[3], 1, w[1], w[2]] if depthwise else [w[0], w[3], w[1], w[2]],
+                "groups": x[3] if depthwise else 1})
+        elif builtin == "FULLY_CONNECTED":
+            rows = int(np.prod(shapes[0])) // shapes[1][1]
+            result.append({"kind": builtin, "input": [rows, shapes[1][1]], "weights": shapes[1]})
+        elif builtin == "BATCH_MATMUL":
+            transposed = [-2, -1] if not options.adjY else [-1, -2]
+            inner, outer = (shapes[1][axis] for axis in transposed)
+            first = shapes[0][:-2] + ([shapes[0][-1], shapes[0][-2]] if options.adjX else shapes[0][-2:])
+            result.append({"kind": builtin, "input": first, "weights": shapes[1][:-2] + [inner, outer]})
+    return result
