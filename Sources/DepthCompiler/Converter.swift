@@ -11,6 +11,37 @@ import TensorCore
 /// Number formats that a model can be converted to.
 public enum Precision: String, Sendable, CaseIterable {
     case keep, float, float16, dynamic, int8, int16x8, w4a8, w4a4, mixed
+
+    /// True for formats that calibration decides.
+    public var quantizes: Bool {
+        switch self {
+        case .int8, .int16x8, .w4a8, .w4a4, .mixed: true
+        case .keep, .float, .float16, .dynamic: false
+        }
+    }
+
+    /// True when weights have 4 bits.
+    public var isFourBit: Bool { self == .w4a8 || self == .w4a4 }
+}
+
+/// Which convolutions and matrix products keep 8-bit weights and operands in 4-bit files.
+public enum EightBitLayers: Sendable, Hashable {
+    /// The first and last ones, and those that measurement shows to be sensitive, within a share of the
+    /// multiply-accumulates.
+    case automatic(share: Double)
+    case none
+    /// The first and last ones.
+    case ends
+    /// The first and last ones, and the nodes or values of these names.
+    case named(Set<String>)
+}
+
+/// How a file holds 4-bit activations.
+public enum ActivationStorage: String, Sendable, CaseIterable {
+    /// INT4 tensors, which depthc runs and LiteRT refuses.
+    case int4
+    /// INT8 tensors with 16 codes, which both run.
+    case int8
 }
 
 /// Element types of an exported file's inputs and outputs.
@@ -47,6 +78,9 @@ public struct ConversionOptions: Sendable {
     public var equalize = true
     /// What operators in float may add to the time of the all-integer file, for mixed precision.
     public var budget = 0.07
+    /// What keeps 8 bits in 4-bit files.
+    public var eightBit: EightBitLayers = .automatic(share: 0.1)
+    public var activationStorage: ActivationStorage = .int4
     public var threads = 1
     public var engine: Engine = .fast
     /// The DSP that the file is to run on; nil for none in particular.
@@ -137,16 +171,16 @@ public enum Converter {
         try checkPorts(of: graph, options)
         switch options.precision {
         case .keep, .float: break
-        case .int8, .int16x8, .mixed:
+        case .int8, .int16x8, .w4a8, .w4a4, .mixed:
             if !graph.isQuantized {
                 result = try withoutActuallyEscaping(progress) {
                     try PostTraining(options: options, calibration: calibration, progress: $0).quantize(graph)
                 }
             }
-        case .float16, .dynamic, .w4a8, .w4a4:
+        case .float16, .dynamic:
             throw Diagnostic(
                 .unsupported, at: "--precision \(options.precision.rawValue)", "is not built yet",
-                suggestion: "keep, float, int8, int16x8 and mixed are")
+                suggestion: "keep, float, int8, int16x8, w4a8, w4a4 and mixed are")
         }
         try attachHead(to: &result, options, calibration, progress)
         if let target = options.delegate { try result.removeRedundantClamps(for: target) }
@@ -157,7 +191,7 @@ public enum Converter {
     /// Refuses element types at the ports that the conversion would not give them.
     private static func checkPorts(of graph: Graph, _ options: ConversionOptions) throws(Diagnostic) {
         let types = (graph.inputs + graph.outputs).map { graph.type(of: $0.value) }
-        let willQuantize = !graph.isQuantized && [.int8, .int16x8, .mixed].contains(options.precision)
+        let willQuantize = !graph.isQuantized && options.precision.quantizes
         switch options.ports {
         case .keep: return
         case .float:

@@ -43,6 +43,7 @@ struct PostTraining {
             balanceChannels: options.balanceChannels)
         try Converter.fixHeadRanges(&quantization, graph, nil, options)
         if let location = try Converter.exactHeadNode(graph, options) { quantization.headNodes = [location] }
+        quantization.widths = try widths(of: graph)
         guard let calibration else {
             return try quantize(source, with: options.statistics, quantization)
         }
@@ -107,6 +108,24 @@ struct PostTraining {
         return Conversion(
             bytes: [], graph: result.graph, report: result.report, floatGraph: graph,
             assumptions: options.correctBiases || options.weights != .nearest || options.compensation ? [note] : [])
+    }
+
+    // MARK: Bit widths
+
+    /// The widths that the precision and the names of 8-bit layers say.
+    private func widths(of graph: Graph) throws -> BitWidths {
+        var result = BitWidths(
+            weights: options.precision.isFourBit ? 4 : 8, activations: options.precision == .w4a4 ? 4 : 8)
+        guard options.precision.isFourBit, options.eightBit != .none else { return result }
+        result.keep8Bits(graph.endLayers().map { graph[$0].location })
+        if case .named(let names) = options.eightBit {
+            let found = try resolve(names, in: graph, option: "--eight-bit")
+            result.keep8Bits(
+                graph.nodes.filter { node in
+                    found.contains(node.location) || node.outputs.contains { found.contains(graph[$0].name) }
+                }.map(\.location))
+        }
+        return result
     }
 
     // MARK: Samples
@@ -364,7 +383,9 @@ struct PostTraining {
     /// The nodes and values of the graph that `names` mean; nodes are called as in the source.
     ///
     /// - Throws: `Diagnostic` (.usage) for a name that is neither.
-    private func resolve(_ names: Set<String>, in graph: Graph) throws(Diagnostic) -> Set<String> {
+    private func resolve(
+        _ names: Set<String>, in graph: Graph, option: String = "--keep-float"
+    ) throws(Diagnostic) -> Set<String> {
         let nodes = graph.nodes
         let known = Set(nodes.map(\.location) + nodes.flatMap { node in node.outputs.map { graph[$0].name } })
         var result = Set<String>()
@@ -372,7 +393,7 @@ struct PostTraining {
             guard let found = [name, "node \(name)"].first(where: known.contains) else {
                 let similar = known.filter { $0.contains(name) }.sorted().prefix(4)
                 throw Diagnostic(
-                    .usage, at: "--keep-float \(name)", "is no node and no computed value of the canonical graph",
+                    .usage, at: "\(option) \(name)", "is no node and no computed value of the canonical graph",
                     suggestion: similar.isEmpty
                         ? "depthc compare --layers names the values" : "similar: \(similar.joined(separator: ", "))")
             }

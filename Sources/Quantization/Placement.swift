@@ -43,6 +43,15 @@ extension Operator {
         default: false
         }
     }
+
+    /// Operators each of whose results is one of its operands' elements: on codes they round nothing.
+    var passesCodes: Bool {
+        if movesData { return true }
+        switch self {
+        case .maxPool2D, .resizeNearestNeighbor: return true
+        default: return false
+        }
+    }
 }
 
 /// Decides which nodes compute on integers.

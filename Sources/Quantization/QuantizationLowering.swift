@@ -8,6 +8,8 @@ struct QuantizationLowering {
     let statistics: CalibrationStatistics
     let options: QuantizationOptions
     let placements: [NodeID: NodePlacement]
+    /// The values that get 4-bit codes when they are computed.
+    private let narrow: Set<ValueID>
     var target: Graph
     /// Parameters chosen for the values computed on integers.
     private(set) var chosen: [ValueID: QuantizationParameters] = [:]
@@ -18,6 +20,8 @@ struct QuantizationLowering {
     private var copied: [ValueID: ValueID] = [:]
     /// Values computed in float; the float form of the others is dequantised.
     private var nativeFloat = Set<ValueID>()
+    /// Values of `target` all of whose codes are 4-bit ones.
+    private var restricted = Set<ValueID>()
 
     private struct Requantization: Hashable {
         var value: ValueID
@@ -32,6 +36,7 @@ struct QuantizationLowering {
         self.statistics = statistics
         self.options = options
         self.placements = placements
+        narrow = NarrowValues(source, placements, options.widths).values
         target = Graph(name: source.name)
     }
 
@@ -100,7 +105,9 @@ struct QuantizationLowering {
     }
 
     /// The value as codes with `parameters`.
-    private mutating func integer(_ value: ValueID, _ parameters: QuantizationParameters) throws -> ValueID {
+    private mutating func integer(
+        _ value: ValueID, _ parameters: QuantizationParameters, isNarrow: Bool = false
+    ) throws -> ValueID {
         if let found = integerForm[value], target.type(of: found).quantization == parameters { return found }
         let key = Requantization(value: value, parameters: parameters)
         if let found = requantized[key] { return found }
@@ -111,26 +118,63 @@ struct QuantizationLowering {
                 WeightQuantization.activation(constant, parameters, options.activationType), name: original.name)
         } else {
             let operand = try nativeFloat.contains(value) ? float(value) : integerForm[value] ?? float(value)
-            result = try target.addNode(
+            let codes = try target.addNode(
                 .quantize(to: options.activationType), [operand], names: ["\(original.name)/quantize"],
                 location: "\(original.name)/quantize", quantization: [parameters])[0]
+            result = try isNarrow ? clamped(codes) : codes
         }
         requantized[key] = result
         return result
     }
 
+    /// The value as an operand of a convolution or product.
+    private mutating func factor(_ value: ValueID, of node: Node) throws -> ValueID {
+        guard options.widths.hasNarrowOperands(node), source.constant(value) == nil else { return try natural(value) }
+        if let found = integerForm[value], restricted.contains(found) { return found }
+        return try integer(value, calibratedParameters(value, isNarrow: true), isNarrow: true)
+    }
+
+    /// `value`, which has the parameters of 4-bit codes, with no code below theirs.
+    private mutating func clamped(_ value: ValueID) throws -> ValueID {
+        guard let producer = target.producer(of: value) else { return value }
+        let parameters = try parameters(of: value)
+        var isClamped = producer.op.passesCodes
+        if parameters.zeroPoint == NarrowCodes.lowest {
+            if producer.op.clampsAtZero { isClamped = true }
+            // Codes at or above real 0 stay there.
+            if case .quantize = producer.op, let input = producer.inputs[0],
+                target.type(of: input).quantization?.zeroPoint == -128
+            {
+                isClamped = true
+            }
+        }
+        if isClamped {
+            restricted.insert(value)
+            return value
+        }
+        let lowest = target.addConstant(
+            Tensor([Int8(NarrowCodes.lowest)], shape: [], quantization: parameters), name: "lowest 4-bit code")
+        let name = "\(target[value].name)/clamp"
+        let result = try target.addNode(
+            .binary(Binary(.maximum)), [value, lowest], names: [name], location: name, quantization: [parameters])[0]
+        restricted.insert(result)
+        return result
+    }
+
     // MARK: Parameters
 
-    private func calibratedParameters(_ value: ValueID) throws -> QuantizationParameters {
-        if let range = options.fixedRanges[source[value].name] { return .covering(range, options.activationType) }
+    private func calibratedParameters(_ value: ValueID, isNarrow: Bool = false) throws -> QuantizationParameters {
+        if let range = options.fixedRanges[source[value].name], !isNarrow {
+            return .covering(range, options.activationType)
+        }
         guard let range = statistics.ranges[value], range.count > 0 else {
             throw Diagnostic(.badData, at: source[value].name, "no calibration sample gave it a finite element")
         }
-        let levels = options.activationType == .int16 ? 65535 : 256
+        let levels = isNarrow ? 16 : options.activationType == .int16 ? 65535 : 256
         let readers = Set(source.users(of: value).map { source[$0].op })
         let function = readers.count == 1 && !source.isOutput(value) ? readers.first?.saturatingFunction : nil
-        return .covering(
-            range.range(by: options.range, levels: levels, through: function), options.activationType)
+        let interval = range.range(by: options.range, levels: levels, through: function)
+        return isNarrow ? NarrowCodes.covering(interval) : .covering(interval, options.activationType)
     }
 
     private func constantParameters(_ value: ValueID) throws -> QuantizationParameters? {
@@ -149,9 +193,9 @@ struct QuantizationLowering {
             let joins = activationOperands(node).count > 1
             guard let next = node.outputs.first, node.outputs.count == 1 else { break }
             last = next
-            if joins { return try calibratedParameters(last) }
+            if joins { return try calibratedParameters(last, isNarrow: narrow.contains(value)) }
         }
-        return try calibratedParameters(value)
+        return try calibratedParameters(value, isNarrow: narrow.contains(value))
     }
 
     private func activationOperands(_ node: Node) -> [Int] {
@@ -189,7 +233,10 @@ struct QuantizationLowering {
             } else {
                 results = try sharedParameters(node)
             }
-            for index in activations { operands[index] = try node.inputs[index].map { try integer($0, results) } }
+            let isNarrow = narrow.contains(node.outputs[0]) && results.zeroPoint >= NarrowCodes.lowest
+            for index in activations {
+                operands[index] = try node.inputs[index].map { try integer($0, results, isNarrow: isNarrow) }
+            }
         case .fixed(let scale, let zeroPoint, let scale16):
             results = QuantizationParameters(
                 scale: options.activationType == .int16 ? scale16 : scale,
@@ -197,7 +244,7 @@ struct QuantizationLowering {
             for index in activations { operands[index] = try node.inputs[index].map { try natural($0) } }
         case .calibrated, .notQuantized:
             results = try outputParameters(node.outputs[0])
-            for index in activations { operands[index] = try node.inputs[index].map { try natural($0) } }
+            for index in activations { operands[index] = try node.inputs[index].map { try factor($0, of: node) } }
         }
         for (index, input) in node.inputs.enumerated() where operands[index] == nil {
             guard let input else { continue }
@@ -208,7 +255,12 @@ struct QuantizationLowering {
             quantization: node.outputs.map { source.type(of: $0).elementType == .float32 ? results : nil })
         for (output, result) in zip(node.outputs, produced) {
             if source.type(of: output).elementType == .float32 {
-                integerForm[output] = result
+                let isNarrow =
+                    contract.output == .sameAsOperands
+                    ? activations.allSatisfy { operands[$0].map(restricted.contains) ?? false }
+                    : narrow.contains(output) && contract.output == .calibrated
+                if isNarrow, contract.output == .sameAsOperands { restricted.insert(result) }
+                integerForm[output] = try isNarrow && contract.output == .calibrated ? clamped(result) : result
                 chosen[output] = results
             } else {
                 copied[output] = result
@@ -242,8 +294,11 @@ struct QuantizationLowering {
             if node.op == .prelu { return try natural(input) }
             var perChannel = axis
             if options.perTensorMatrices, case .fullyConnected = node.op { perChannel = nil }
+            let type: ElementType = options.widths.hasNarrowWeights(node) ? .int4 : .int8
             return target.addConstant(
-                WeightQuantization.symmetric(constant, axis: perChannel), name: source[input].name)
+                WeightQuantization.symmetric(
+                    constant, axis: perChannel, type: type, minMax: type == .int8 || options.range == .minMax),
+                name: source[input].name)
         case .bias(let inputIndex, let weightIndex):
             guard let data = operands[inputIndex], let weights = operands[weightIndex],
                 let weightParameters = target.type(of: weights).quantization

@@ -21,6 +21,8 @@ public struct QuantizationOptions: Sendable, Hashable {
     public var fixedRanges: [String: ClosedRange<Float>]
     /// One weight scale for each FULLY_CONNECTED instead of one for every row, as delegates ask that have no other kernel.
     public var perTensorMatrices = false
+    /// Where 4 bits take the place of 8; with int8 activations only.
+    public var widths = BitWidths()
     /// Moves powers of two from the channels of float operands into the weights of the convolution that reads them.
     public var balanceChannels: Bool
 

@@ -33,7 +33,7 @@ struct Convert: ParsableCommand {
 
     @Option(
         help:
-            "Number format of weights and activations: keep, float, int8, int16x8, or mixed (int8 with float operators)."
+            "Number format of weights and activations: keep, float, int8, int16x8, mixed (int8 with float operators), w4a8 (int4 weights, int8 activations) or w4a4."
     )
     var precision: Precision = .keep
 
@@ -89,6 +89,28 @@ struct Convert: ParsableCommand {
     var budget: String?
 
     @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "With w4a8 and w4a4, which layers keep 8-bit weights and operands: auto (the first and last ones and those "
+                + "that measurement shows to be sensitive), ends (the first and last ones), none, or the first and last "
+                + "ones and nodes or values by name (default: auto).",
+            valueName: "NAME"))
+    var eightBit: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Share of the multiply-accumulates that --eight-bit auto may leave at 8 bits beyond the first and last layer "
+                + "(default: 10%).", valueName: "PERCENT"))
+    var eightBitShare: String?
+
+    @Option(
+        help: """
+            How a w4a4 file holds 4-bit activations: as int4 tensors, which depthc runs and LiteRT refuses, or as int8 \
+            tensors with 16 codes, which both run.
+            """)
+    var activationStorage: ActivationStorage = .int4
+
+    @Option(
         help: ArgumentHelp(
             "The curve head: keep (none), hilbert, serpentine, thermometer, phase or auto (default: the recipe's).",
             discussion: """
@@ -134,12 +156,16 @@ struct Convert: ParsableCommand {
         if !rewrites.isEmpty, try delegate.dsp == nil { throw ValidationError("--rewrites are about --delegate dsp") }
         if budget != nil, precision != .mixed { throw ValidationError("--budget is about --precision mixed") }
         _ = try chosenBudget()
+        if !eightBit.isEmpty || eightBitShare != nil, !precision.isFourBit {
+            throw ValidationError("--eight-bit is about --precision w4a8 and w4a4")
+        }
+        _ = try chosenEightBit()
     }
 
     func run() throws {
         let begin = ContinuousClock.now
         let known = try recipe.load()
-        let needsData = [.int8, .int16x8, .mixed].contains(precision)
+        let needsData = precision.quantizes
         let folder = try calibration.map {
             try SampleFolder($0, recipe: known, limit: samples ?? known?.calibration.samples)
         }
@@ -154,10 +180,12 @@ struct Convert: ParsableCommand {
         options.correctBiases = biasCorrection ?? known?.quantization.biasCorrection ?? true
         options.balanceChannels = channelBalancing ?? known?.quantization.channelBalancing ?? true
         options.statistics = try statistics.map { try StatisticsFile.load($0) }
-        options.weights = weights?.rounding ?? known?.quantization.weights ?? options.weights
-        options.compensation = compensation ?? known?.quantization.compensation ?? (precision == .mixed)
+        options.weights = weights?.rounding ?? known?.quantization.weights ?? (precision.isFourBit ? .adaRound : .nearest)
+        options.compensation = compensation ?? known?.quantization.compensation ?? (precision == .mixed || precision.isFourBit)
         options.equalize = equalization ?? known?.quantization.equalization ?? true
         options.budget = try chosenBudget() ?? known?.quantization.budget ?? options.budget
+        options.eightBit = try chosenEightBit()
+        options.activationStorage = activationStorage
         options.delegate = try target(model)
         options.recipe = known
         options.exactHead = try exactHead(known, model)
@@ -214,7 +242,7 @@ struct Convert: ParsableCommand {
     /// The head of a network whose output has one number per pixel: the command line's, else the recipe's where the file
     /// becomes or stays int8. Nil when there is none or the output has the components of a curve.
     private func exactHead(_ known: Recipe?, _ model: Model) throws -> ExactHeadOptions? {
-        let isInt8 = model.graph.isQuantized ? precision != .float : precision == .int8
+        let isInt8 = model.graph.isQuantized ? precision != .float : [.int8, .w4a8, .w4a4].contains(precision)
         let said = head == nil && isInt8 ? known?.scalarHead : nil
         let kind = head?.exact ?? said?.curve?.kind
         guard kind != nil || head == .auto || said != nil, known?.head == nil else {
@@ -280,6 +308,21 @@ struct Convert: ParsableCommand {
             throw ValidationError("--budget is a percentage such as 7%, not \(budget)")
         }
         return share
+    }
+
+    private func chosenEightBit() throws -> EightBitLayers {
+        guard let share = LatencyBudget.share(eightBitShare ?? "10%") else {
+            throw ValidationError("--eight-bit-share is a percentage such as 10%")
+        }
+        if eightBitShare != nil, !eightBit.isEmpty, eightBit != ["auto"] {
+            throw ValidationError("--eight-bit-share is about --eight-bit auto")
+        }
+        switch eightBit {
+        case [], ["auto"]: return .automatic(share: share)
+        case ["none"]: return .none
+        case ["ends"]: return .ends
+        default: return .named(Set(eightBit))
+        }
     }
 
     private func chosenRange(_ known: Recipe?) throws -> RangeMethod {

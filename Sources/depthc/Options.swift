@@ -178,6 +178,7 @@ func encodeJSON(_ value: some Encodable) throws -> String {
 extension Engine: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension PortTypes: ExpressibleByArgument {}
+extension ActivationStorage: ExpressibleByArgument {}
 extension HeadOutput: ExpressibleByArgument {}
 extension Tolerance: ExpressibleByArgument {}
 

@@ -212,7 +212,7 @@ struct MixedPrecisionSearch {
     /// The operator, with those in front of it that only move its elements there.
     private func makers(of node: NodeID) -> Set<NodeID> {
         var result: Set<NodeID> = [node]
-        guard graph[node].op.followsOperands else { return result }
+        guard graph[node].op.passesCodes else { return result }
         for case let input? in graph[node].inputs {
             if let producer = graph[input].producer, graph.constant(input) == nil,
                 graph.type(of: input).elementType == .float32
@@ -228,7 +228,7 @@ struct MixedPrecisionSearch {
         var result = Set<NodeID>()
         for user in graph.users(of: value) {
             result.insert(user)
-            guard graph[user].op.followsOperands else { continue }
+            guard graph[user].op.passesCodes else { continue }
             for output in graph[user].outputs { result.formUnion(readers(of: output)) }
         }
         return result
@@ -281,16 +281,5 @@ struct MixedPrecisionSearch {
     private struct Bridge: Hashable {
         var value: ValueID
         var toFloat: Bool
-    }
-}
-
-extension Operator {
-    /// Operators that are float when their operands are, and round nothing.
-    fileprivate var followsOperands: Bool {
-        if movesData { return true }
-        switch self {
-        case .maxPool2D, .resizeNearestNeighbor: return true
-        default: return false
-        }
     }
 }
