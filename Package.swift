@@ -63,7 +63,8 @@ let package = Package(
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
         .testTarget(
-            name: "ReferenceKernelsTests", dependencies: ["TensorCore", "Operators", "ReferenceKernels"],
+            name: "ReferenceKernelsTests",
+            dependencies: ["TensorCore", "Operators", "GraphIR", "ReferenceKernels", "Runtime"],
             exclude: ["Recorded"]),
         .testTarget(
             name: "TFLiteCodecTests", dependencies: ["TensorCore", "Operators", "GraphIR", "TFLiteCodec"],
@@ -82,7 +83,8 @@ let package = Package(
         .testTarget(
             name: "DSPEmulatorTests", dependencies: ["TensorCore", "Operators", "GraphIR", "DSPEmulator"],
             exclude: ["Recorded"]),
-        .testTarget(name: "RuntimeTests", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime"]),
+        .testTarget(
+            name: "RuntimeTests", dependencies: ["CKernels", "TensorCore", "Operators", "GraphIR", "Runtime"]),
         .testTarget(name: "ImageIOTests", dependencies: ["TensorCore", "ImageIO"], exclude: ["Goldens"]),
         .testTarget(
             name: "DepthCompilerTests", dependencies: ["DepthCompiler", "Operators", "TFLiteCodec", "DSPEmulator"],

@@ -48,7 +48,27 @@ struct ck_conv {
     void *depthwise_weights;
 };
 
+/// A kernel position of a phase and its input offset from the band's first pixel.
+typedef struct {
+    int32_t ky, kx, y, x;
+} ck_tap;
+
 void *ck_zeroed(size_t count, size_t size);
+/// Element `index` of weights as they were given, minus their zero point.
+int32_t ck_weight_code(const ck_conv *conv, const void *weights, int64_t index);
+/// Puts a code in its place among zeroed packed weights: 16 bits each, or, of four-bit weights, two to a byte, the earlier
+/// in the low half.
+void ck_store_code(const ck_conv *conv, void *packed, size_t index, int32_t code);
+/// Bytes that `elements` packed weights take; of integers an even number.
+size_t ck_packed_bytes(const ck_conv *conv, size_t elements);
+/// Packs the weights of a phase, for each group and panel [depth][width] floats or [depth / 2][width][2] codes.
+/// `order[2i]`, `order[2i + 1]` are first tap and number of taps of run i. Returns 0 when memory runs out.
+int32_t ck_pack_phase(
+    const ck_conv *conv, ck_phase *phase, const ck_tap *taps, const int32_t *order, int32_t runs,
+    const void *weights);
+/// Bytes at the end of the scratch memory for one panel of four-bit weights as 16-bit integers; 0 when weights have
+/// eight bits, or when the panel is too large to stay in a cache.
+size_t ck_panel_bytes(const ck_conv *conv);
 /// Splits `columns` into panels of 8, 16 and 24; `panel` may be null to count.
 int32_t ck_split_panels(int32_t columns, ck_panel *panel);
 /// Allocates the per-channel vectors and fills them. Returns 0 when memory runs out.
@@ -56,5 +76,6 @@ int32_t ck_conv_channels(ck_conv *conv, const void *bias, const float *weight_sc
 
 ck_conv *ck_depthwise_create(ck_conv *conv, const void *weights);
 size_t ck_depthwise_scratch(const ck_conv *conv);
+size_t ck_depthwise_packed_bytes(const ck_conv *conv);
 void ck_depthwise_run(
     const ck_conv *conv, const void *input, void *output, int32_t row_begin, int32_t row_end, void *scratch);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_SUM = 512, BAND_BYTES = 192 * 1024 };
+enum { LONGEST_SUM = 512, BAND_BYTES = 192 * 1024, PANEL_BYTES = 256 * 1024 };
 
 void *ck_zeroed(size_t count, size_t size) { return calloc(count ? count : 1, size); }
 
@@ -86,12 +86,7 @@ int32_t ck_conv_channels(ck_conv *conv, const void *bias, const float *weight_sc
     return 1;
 }
 
-/// A list of taps of one phase: kernel position and input offset from the band's first pixel.
-typedef struct {
-    int32_t ky, kx, y, x;
-} tap;
-
-static int32_t plan_phase(ck_conv *conv, ck_phase *phase, const tap *taps, int32_t count, const void *weights) {
+static int32_t plan_phase(ck_conv *conv, ck_phase *phase, const ck_tap *taps, int32_t count, const void *weights) {
     const ck_conv_shape *s = &conv->shape;
     int32_t row = conv->band_w * s->in_c, depth = conv->group_in, even = conv->kind != CK_FLOAT;
     int32_t unbroken = even || conv->ordered;
@@ -118,7 +113,7 @@ static int32_t plan_phase(ck_conv *conv, ck_phase *phase, const tap *taps, int32
     int32_t segments = 0, blocks = 0, sum = 0, padded_depth = 0;
     phase->block[0] = 0;
     for (int32_t r = 0; r < runs; r++) {
-        const tap *first = &taps[order[2 * r]];
+        const ck_tap *first = &taps[order[2 * r]];
         int32_t offset = first->y * row + first->x * s->in_c, length = depth * order[2 * r + 1];
         while (length > 0) {
             int32_t take = unbroken || length <= LONGEST_SUM ? length : LONGEST_SUM;
@@ -138,49 +133,10 @@ static int32_t plan_phase(ck_conv *conv, ck_phase *phase, const tap *taps, int32
     phase->segments = segments;
     phase->depth = padded_depth;
 
-    // Pack: for each group and panel [depth][width] floats, or [depth / 2][width][2] 16-bit integers.
     phase->group_elements = (size_t)padded_depth * (size_t)conv->padded_out;
-    size_t elements = phase->group_elements * (size_t)s->groups;
-    if (!weights) {
-        free(order);
-        return 1;
-    }
-    phase->packed = aligned_alloc(64, (elements * (even ? 2 : 4) + 127) & ~(size_t)63);
-    if (!phase->packed) {
-        free(order);
-        return 0;
-    }
-    memset(phase->packed, 0, (elements * (even ? 2 : 4) + 127) & ~(size_t)63);
-    int64_t channel_stride = (int64_t)s->kernel_h * s->kernel_w * depth;
-    for (int32_t g = 0; g < s->groups; g++)
-        for (int32_t p = 0; p < conv->panels; p++) {
-            const ck_panel *panel = &conv->panel[p];
-            for (int32_t j = 0; j < panel->columns; j++) {
-                int64_t channel = (int64_t)g * conv->group_out + panel->start + j;
-                size_t k = 0, base = (size_t)g * phase->group_elements + (size_t)padded_depth * (size_t)panel->start;
-                for (int32_t r = 0; r < runs; r++) {
-                    for (int32_t t = order[2 * r]; t < order[2 * r] + order[2 * r + 1]; t++) {
-                        int64_t from = channel * channel_stride
-                            + ((int64_t)taps[t].ky * s->kernel_w + taps[t].kx) * depth;
-                        for (int32_t c = 0; c < depth; c++, k++) {
-                            if (!even) {
-                                ((float *)phase->packed)[base + k * (size_t)panel->width + (size_t)j] =
-                                    ((const float *)weights)[from + c];
-                                continue;
-                            }
-                            int32_t code = conv->q.weight_unsigned ? (int32_t)((const uint8_t *)weights)[from + c]
-                                                                   : (int32_t)((const int8_t *)weights)[from + c];
-                            ((int16_t *)phase->packed)
-                                [base + (k / 2) * 2 * (size_t)panel->width + 2 * (size_t)j + k % 2] =
-                                    (int16_t)(code - conv->q.weight_zero);
-                        }
-                    }
-                    if (even && k % 2) k++;
-                }
-            }
-        }
+    int32_t good = !weights || ck_pack_phase(conv, phase, taps, order, runs, weights);
     free(order);
-    return 1;
+    return good;
 }
 
 static ck_conv *start(
@@ -258,13 +214,13 @@ static ck_conv *plan_conv(ck_conv *conv, const void *weights, const void *bias, 
     conv->rows_per_image = s->out_h;
     conv->phases = 1;
     conv->phase = ck_zeroed(1, sizeof(ck_phase));
-    tap *taps = ck_zeroed((size_t)s->kernel_h * (size_t)s->kernel_w, sizeof(tap));
+    ck_tap *taps = ck_zeroed((size_t)s->kernel_h * (size_t)s->kernel_w, sizeof(ck_tap));
     int32_t good = conv->phase && taps && plan_panels(conv);
     if (good) {
         int32_t n = 0;
         for (int32_t ky = 0; ky < s->kernel_h; ky++)
             for (int32_t kx = 0; kx < s->kernel_w; kx++)
-                taps[n++] = (tap){ky, kx, ky * s->dilation_h, kx * s->dilation_w};
+                taps[n++] = (ck_tap){ky, kx, ky * s->dilation_h, kx * s->dilation_w};
         conv->phase[0].rows = s->out_h;
         conv->phase[0].columns = s->out_w;
         good = plan_phase(conv, &conv->phase[0], taps, n, weights) && ck_conv_channels(conv, bias, weight_scale);
@@ -286,7 +242,7 @@ static ck_conv *plan_deconv(ck_conv *conv, const void *weights, const void *bias
     conv->rows_per_image = (s->out_h + s->stride_h - 1) / s->stride_h;
     conv->phases = s->stride_h * s->stride_w;
     conv->phase = ck_zeroed((size_t)conv->phases, sizeof(ck_phase));
-    tap *taps = ck_zeroed((size_t)s->kernel_h * (size_t)s->kernel_w, sizeof(tap));
+    ck_tap *taps = ck_zeroed((size_t)s->kernel_h * (size_t)s->kernel_w, sizeof(ck_tap));
     int32_t good = conv->phase && taps && plan_panels(conv);
     // Output y takes kernel row ky from input row (y + pad - ky) / stride; bounds of that offset from y / stride:
     int32_t low_y = -((s->kernel_h - 1) / s->stride_h + 1), high_y = (s->stride_h - 1 + s->pad_top) / s->stride_h;
@@ -307,7 +263,7 @@ static ck_conv *plan_deconv(ck_conv *conv, const void *weights, const void *bias
             for (int32_t kx = s->kernel_w - 1; kx >= 0; kx--) {
                 int32_t y = py + s->pad_top - ky, x = px + s->pad_left - kx;
                 if (y % s->stride_h || x % s->stride_w) continue;
-                taps[n++] = (tap){ky, kx, y / s->stride_h - low_y, x / s->stride_w - low_x};
+                taps[n++] = (ck_tap){ky, kx, y / s->stride_h - low_y, x / s->stride_w - low_x};
             }
         good = plan_phase(conv, phase, taps, n, weights);
     }
@@ -331,9 +287,16 @@ ck_conv *ck_conv_i8_create(
     const ck_conv_shape *s, const void *weights, const int32_t *bias, const ck_quantization *quantization) {
     return plan_conv(start(CK_INTEGER, s, no_activation, quantization), weights, bias, NULL);
 }
+static ck_conv *start_hybrid(const ck_conv_shape *shape, int32_t four_bit, ck_activation act) {
+    ck_conv *conv = start(CK_HYBRID, shape, act, NULL);
+    if (conv) conv->q.weight_four_bit = four_bit;
+    return conv;
+}
+
 ck_conv *ck_conv_hybrid_create(
-    const ck_conv_shape *s, const int8_t *weights, const float *weight_scale, const float *bias, ck_activation act) {
-    return plan_conv(start(CK_HYBRID, s, act, NULL), weights, bias, weight_scale);
+    const ck_conv_shape *s, const void *weights, int32_t four_bit, const float *weight_scale, const float *bias,
+    ck_activation act) {
+    return plan_conv(start_hybrid(s, four_bit, act), weights, bias, weight_scale);
 }
 ck_conv *ck_deconv_f32_create(
     const ck_conv_shape *s, const float *weights, const float *bias, ck_activation act, int32_t ordered) {
@@ -345,8 +308,9 @@ ck_conv *ck_deconv_i8_create(
 }
 
 ck_conv *ck_deconv_hybrid_create(
-    const ck_conv_shape *s, const int8_t *weights, const float *weight_scale, const float *bias, ck_activation act) {
-    return plan_deconv(start(CK_HYBRID, s, act, NULL), weights, bias, weight_scale);
+    const ck_conv_shape *s, const void *weights, int32_t four_bit, const float *weight_scale, const float *bias,
+    ck_activation act) {
+    return plan_deconv(start_hybrid(s, four_bit, act), weights, bias, weight_scale);
 }
 
 /// A product whose right operand is packed at run time.
@@ -366,42 +330,25 @@ ck_conv *ck_product_i8_create(int32_t rows, int32_t depth, int32_t columns, cons
 }
 int32_t ck_product_panels(const ck_conv *conv) { return conv->panels; }
 
-void ck_product_pack(
-    const ck_conv *conv, const void *right, int32_t transposed, void *packed, int32_t panel_begin,
-    int32_t panel_end) {
-    const ck_phase *phase = &conv->phase[0];
-    int64_t depth = conv->group_in, columns = conv->shape.out_c;
-    int64_t step_k = transposed ? 1 : columns, step_j = transposed ? depth : 1;
-    for (int32_t p = panel_begin; p < panel_end; p++) {
-        const ck_panel *panel = &conv->panel[p];
-        int64_t width = panel->width, used = panel->columns, base = (int64_t)phase->depth * panel->start;
-        if (conv->kind == CK_FLOAT) {
-            float *to = (float *)packed + base;
-            const float *from = (const float *)right + panel->start * step_j;
-            if (used < width) memset(to, 0, (size_t)(depth * width) * 4);
-            for (int64_t k = 0; k < depth; k++)
-                for (int64_t j = 0; j < used; j++) to[k * width + j] = from[k * step_k + j * step_j];
-            continue;
-        }
-        int16_t *to = (int16_t *)packed + base;
-        const uint8_t *from = (const uint8_t *)right + panel->start * step_j;
-        if (used < width || depth % 2) memset(to, 0, (size_t)(phase->depth * width) * 2);
-        for (int64_t k = 0; k < depth; k++)
-            for (int64_t j = 0; j < used; j++) {
-                uint8_t code = from[k * step_k + j * step_j];
-                int32_t value = conv->q.weight_unsigned ? (int32_t)code : (int32_t)(int8_t)code;
-                to[(k / 2) * 2 * width + 2 * j + k % 2] = (int16_t)(value - conv->q.weight_zero);
-            }
-    }
-}
-
 int32_t ck_conv_rows(const ck_conv *conv) { return conv->shape.batch * conv->rows_per_image; }
 
 size_t ck_conv_packed_bytes(const ck_conv *conv) {
+    if (conv->depthwise) return ck_depthwise_packed_bytes(conv);
     size_t bytes = 0;
     for (int32_t p = 0; p < conv->phases; p++)
-        bytes += conv->phase[p].group_elements * (size_t)conv->shape.groups * (conv->kind == CK_FLOAT ? 4 : 2);
+        bytes += ck_packed_bytes(conv, conv->phase[p].group_elements * (size_t)conv->shape.groups);
     return bytes;
+}
+
+size_t ck_panel_bytes(const ck_conv *conv) {
+    if (!conv->q.weight_four_bit) return 0;
+    size_t bytes = 0;
+    for (int32_t p = 0; p < conv->phases; p++) {
+        // The first panel is the widest.
+        size_t panel = (size_t)conv->phase[p].depth * (size_t)conv->panel[0].width * sizeof(int16_t);
+        if (panel > bytes) bytes = panel;
+    }
+    return bytes > PANEL_BYTES ? 0 : bytes;
 }
 
 size_t ck_conv_scratch(const ck_conv *conv) {
@@ -409,5 +356,6 @@ size_t ck_conv_scratch(const ck_conv *conv) {
     if (conv->direct) return 0;
     size_t rows = (size_t)(conv->rows_per_band - 1) * (size_t)conv->step_h + (size_t)conv->span_h;
     size_t element = conv->kind == CK_FLOAT ? 4 : 2;
-    return rows * (size_t)conv->band_w * (size_t)conv->shape.in_c * element + 256;
+    size_t band = (rows * (size_t)conv->band_w * (size_t)conv->shape.in_c * element + 256 + 63) & ~(size_t)63;
+    return band + ck_panel_bytes(conv);
 }

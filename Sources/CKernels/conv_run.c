@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/// Up to this many tiles, four-bit weights are unpacked again for every tile, beyond it once into memory.
+enum { UNPACKED_TILES = 2 };
+
 static int32_t at_most(int32_t a, int32_t b) { return a < b ? a : b; }
 
 /// Copies input rows [first, first + rows) of one image into the band, zero outside the image.
@@ -49,6 +52,8 @@ typedef struct {
     float row_scale;
     /// Replaces the plan's packed weights when not null.
     const void *packed;
+    /// Where a panel of four-bit weights is unpacked, or null.
+    int16_t *panel;
 } work;
 
 static void run_phase(const work *w, const ck_phase *phase, int32_t row_begin, int32_t row_end) {
@@ -74,6 +79,13 @@ static void run_phase(const work *w, const ck_phase *phase, int32_t row_begin, i
             int32_t channel = g * conv->group_out + panel->start, padded = g * conv->padded_out + panel->start;
             size_t packed = (size_t)g * phase->group_elements + (size_t)phase->depth * (size_t)panel->start;
             int32_t tile_rows = is_float ? w->table->rows_f32[index] : w->table->rows_i16[index];
+            const int16_t *codes = (const int16_t *)weights + packed;
+            const uint8_t *nibbles = conv->q.weight_four_bit ? (const uint8_t *)weights + packed / 2 : NULL;
+            if (nibbles && w->panel && pixels > UNPACKED_TILES * tile_rows) {
+                w->table->unpack_i4(nibbles, (int64_t)phase->depth / 2 * panel->width, w->panel);
+                codes = w->panel;
+                nibbles = NULL;
+            }
             ck_finish_f32 finish_f32 = {NULL, conv->act};
             ck_finish_i8 finish_i8 = {0};
             ck_finish_hybrid finish_hybrid = {NULL, NULL, conv->act};
@@ -119,9 +131,12 @@ static void run_phase(const work *w, const ck_phase *phase, int32_t row_begin, i
                         tile, panel->width, used, panel->columns, (float *const *)out, &finish_f32);
                 } else {
                     int32_t tile[CK_MAX_ROWS * CK_MAX_WIDTH];
-                    w->table->tile_i16[index](
-                        (const int16_t *const *)a, phase->segment, phase->segments,
-                        (const int16_t *)weights + packed, tile);
+                    if (nibbles)
+                        w->table->tile_i4[index](
+                            (const int16_t *const *)a, phase->segment, phase->segments, nibbles, tile);
+                    else
+                        w->table->tile_i16[index](
+                            (const int16_t *const *)a, phase->segment, phase->segments, codes, tile);
                     if (conv->kind == CK_INTEGER)
                         w->table->store_i8(
                             tile, panel->width, used, panel->columns, (int8_t *const *)out, &finish_i8);
@@ -142,6 +157,8 @@ static void run(
     size_t in_image = (size_t)s->in_h * (size_t)s->in_w * (size_t)s->in_c * source;
     size_t out_image = (size_t)s->out_h * (size_t)s->out_w * (size_t)s->out_c * out_element;
     work w = {.conv = conv, .table = ck_current(), .row_scale = 1, .packed = packed};
+    size_t panel = ck_panel_bytes(conv);
+    if (panel) w.panel = (int16_t *)((uint8_t *)scratch + ck_conv_scratch(conv) - panel);
     while (row_begin < row_end) {
         int32_t image = row_begin / conv->rows_per_image, first = row_begin % conv->rows_per_image;
         int32_t rows = at_most(row_end - row_begin, conv->rows_per_image - first);

@@ -27,7 +27,8 @@ ck_conv *ck_depthwise_create(ck_conv *conv, const void *weights) {
     }
     int32_t pairs = (conv->taps + 1) / 2, blocks = (s->out_c + 15) / 16;
     conv->tap_offset = ck_zeroed((size_t)pairs * 2, 4);
-    conv->depthwise_weights = ck_zeroed((size_t)blocks * 32 * (size_t)pairs, 2);
+    // Vector loads may read a little behind the last element.
+    conv->depthwise_weights = ck_zeroed(ck_packed_bytes(conv, (size_t)blocks * 32 * (size_t)pairs) + 32, 1);
     if (!conv->tap_offset || !conv->depthwise_weights) {
         ck_conv_free(conv);
         return NULL;
@@ -36,14 +37,12 @@ ck_conv *ck_depthwise_create(ck_conv *conv, const void *weights) {
         int32_t tap = at_most(t, conv->taps - 1), ky = tap / s->kernel_w, kx = tap % s->kernel_w;
         conv->tap_offset[t] = (ky * s->dilation_h * conv->band_w + kx * s->dilation_w) * s->in_c;
     }
-    int16_t *packed = conv->depthwise_weights;
     for (int32_t c = 0; c < s->out_c; c++) {
         int32_t lane = c % 16, slot = (lane & 3) | ((lane & 4) << 1) | ((lane & 8) >> 1);
         for (int32_t t = 0; t < conv->taps; t++) {
-            size_t from = (size_t)t * channels + (size_t)c;
-            int32_t code = conv->q.weight_unsigned ? (int32_t)((const uint8_t *)weights)[from]
-                                                   : (int32_t)((const int8_t *)weights)[from];
-            packed[((c / 16) * pairs + t / 2) * 32 + 2 * slot + t % 2] = (int16_t)(code - conv->q.weight_zero);
+            int32_t code = ck_weight_code(conv, weights, (int64_t)t * s->out_c + c);
+            size_t to = ((size_t)(c / 16) * (size_t)pairs + (size_t)(t / 2)) * 32 + (size_t)(2 * slot + t % 2);
+            ck_store_code(conv, conv->depthwise_weights, to, code);
         }
     }
     return conv;
@@ -59,11 +58,22 @@ static int32_t rows_per_band(const ck_conv *conv) {
     return fit < 1 ? 1 : (fit > conv->rows_per_image ? conv->rows_per_image : (int32_t)fit);
 }
 
+size_t ck_depthwise_packed_bytes(const ck_conv *conv) {
+    size_t taps = (size_t)conv->taps, channels = (size_t)conv->shape.out_c;
+    if (conv->kind == CK_FLOAT) return taps * channels * 4;
+    return ck_packed_bytes(conv, (channels + 15) / 16 * 32 * ((taps + 1) / 2));
+}
+
+/// Bytes of the weights of 16 channels as 16-bit integers, when weights have four bits.
+static size_t block_bytes(const ck_conv *conv) {
+    return conv->q.weight_four_bit ? (size_t)((conv->taps + 1) / 2) * 32 * sizeof(int16_t) : 0;
+}
+
 size_t ck_depthwise_scratch(const ck_conv *conv) {
     size_t channels = (size_t)conv->shape.in_c;
     if (conv->kind == CK_FLOAT) return channels * 4 + (size_t)conv->taps * sizeof(void *) + 128;
     size_t rows = (size_t)(rows_per_band(conv) - 1) * (size_t)conv->step_h + (size_t)conv->span_h;
-    return rows * (size_t)conv->band_w * channels * 2 + 256;
+    return ((rows * (size_t)conv->band_w * channels * 2 + 256 + 63) & ~(size_t)63) + block_bytes(conv);
 }
 
 static void run_f32(
@@ -101,7 +111,11 @@ static void run_i8(
     ck_finish_i8 finish = {
         conv->bias_i32, conv->multiplier, conv->left, conv->right, conv->q.out_zero - flip, conv->q.lowest - flip,
         conv->q.highest - flip, flip, NULL};
-    int16_t *band = scratch;
+    int16_t *band = scratch, *block = NULL;
+    if (conv->q.weight_four_bit) {
+        size_t bytes = block_bytes(conv);
+        block = (int16_t *)((uint8_t *)scratch + ck_depthwise_scratch(conv) - bytes);
+    }
     size_t row = (size_t)conv->band_w * (size_t)s->in_c;
     int32_t left = s->pad_left < conv->band_w ? s->pad_left : conv->band_w;
     int32_t inside = at_most(conv->band_w - left, s->in_w);
@@ -127,7 +141,8 @@ static void run_i8(
         for (int32_t r = 0; r < rows; r++)
             table->depthwise_i16(
                 band + (size_t)r * (size_t)s->stride_h * row, s->out_w, s->stride_w * s->in_c, conv->tap_offset,
-                pairs, s->out_c, conv->depthwise_weights, output + (size_t)(row_begin + r) * (size_t)s->out_w * (size_t)s->out_c, &finish);
+                pairs, s->out_c, conv->depthwise_weights, block,
+                output + (size_t)(row_begin + r) * (size_t)s->out_w * (size_t)s->out_c, &finish);
         row_begin += rows;
     }
 }

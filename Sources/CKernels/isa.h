@@ -13,6 +13,9 @@ typedef void (*ck_tile_f32)(
     int32_t accumulate);
 typedef void (*ck_tile_i16)(
     const int16_t *const *rows, const ck_segment *segments, int32_t count, const int16_t *b, int32_t *tile);
+/// The same sums with four-bit weights: every byte is a pair, the earlier in its low half.
+typedef void (*ck_tile_i4)(
+    const int16_t *const *rows, const ck_segment *segments, int32_t count, const uint8_t *b, int32_t *tile);
 
 typedef struct {
     const float *bias;
@@ -36,6 +39,9 @@ typedef struct {
     /// Tiles that sum as they like, then those that round every product and every sum, in the order of the segments.
     ck_tile_f32 tile_f32[2][CK_WIDTHS];
     ck_tile_i16 tile_i16[CK_WIDTHS];
+    ck_tile_i4 tile_i4[CK_WIDTHS];
+    /// out[2i] and out[2i + 1] are the low and the high half of in[i], signed; n is a multiple of 8.
+    void (*unpack_i4)(const uint8_t *in, int64_t n, int16_t *out);
     void (*store_f32)(
         const float *tile, int32_t width, int32_t rows, int32_t columns, float *const *out, const ck_finish_f32 *f);
     void (*store_i8)(
@@ -50,10 +56,11 @@ typedef struct {
     void (*depthwise_f32[2])(
         const float *const *taps, int32_t count, int32_t channels, const float *w, float *out,
         const ck_finish_f32 *f);
-    /// A run of output pixels of a depthwise convolution on widened input: weights packed in pairs of taps.
+    /// A run of output pixels of a depthwise convolution on widened input: weights packed in pairs of taps, 16 bits each,
+    /// or, when `block` is not null, two to a byte; `block` has room for those of 16 channels, unpacked.
     void (*depthwise_i16)(
         const int16_t *base, int32_t pixels, int32_t step, const int32_t *offsets, int32_t pairs, int32_t channels,
-        const int16_t *w, int8_t *out, const ck_finish_i8 *f);
+        const void *w, int16_t *block, int8_t *out, const ck_finish_i8 *f);
 } ck_table;
 
 extern const ck_table ck_table_portable;

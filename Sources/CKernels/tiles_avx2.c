@@ -106,9 +106,40 @@ INLINE int32_t load_pair(const int16_t *p) {
     return pair;
 }
 
+/// The 16 signed halves of eight bytes, each byte's low half first; the bytes are repeated in both lanes of `x`.
+INLINE __m256i halves(__m256i x, __m256i places) {
+    // A byte becomes the high byte of two integers; the half that is wanted moves to the top.
+    const __m256i shifts = _mm256_set1_epi32(0x00010010);
+    return _mm256_srai_epi16(_mm256_mullo_epi16(_mm256_shuffle_epi8(x, places), shifts), 12);
+}
+
+/// For `halves`: bytes 4 * `part` ... 4 * `part` + 3 of the first lane and the next four of the second.
+INLINE __m256i places(const int part) {
+    __m256i first = _mm256_setr_epi8(
+        -1, 0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3, -1, 4, -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7);
+    return part ? _mm256_add_epi8(first, _mm256_set1_epi16(0x0800)) : first;
+}
+
+TARGET static void unpack_i4(const uint8_t *in, int64_t n, int16_t *out) {
+    const __m256i first = places(0), second = places(1);
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256i x = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(in + i)));
+        _mm256_storeu_si256((__m256i *)(out + 2 * i), halves(x, first));
+        _mm256_storeu_si256((__m256i *)(out + 2 * i + 16), halves(x, second));
+    }
+    if (i < n) {
+        __m256i x = _mm256_broadcastq_epi64(_mm_loadl_epi64((const __m128i *)(in + i)));
+        _mm256_storeu_si256((__m256i *)(out + 2 * i), halves(x, first));
+    }
+}
+
+/// `weights` are 16-bit integers, or, when `four_bit`, halves of bytes.
 INLINE void tile_i16(
-    const int rows, const int vectors, const int16_t *const *a, const ck_segment *segments, int32_t count,
-    const int16_t *b, int32_t *tile) {
+    const int four_bit, const int rows, const int vectors, const int16_t *const *a, const ck_segment *segments,
+    int32_t count, const void *weights, int32_t *tile) {
+    const uint8_t *b = weights;
+    const __m256i order = places(0);
     __m256i sum[CK_MAX_ROWS][3];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++)
@@ -122,8 +153,11 @@ INLINE void tile_i16(
         for (int64_t k = 0; k < length; k += 2) {
             __m256i v[3];
 #pragma clang loop unroll(full)
-            for (int j = 0; j < vectors; j++) v[j] = _mm256_loadu_si256((const __m256i *)(b + 16 * j));
-            b += 16 * vectors;
+            for (int j = 0; j < vectors; j++)
+                v[j] = four_bit
+                    ? halves(_mm256_broadcastq_epi64(_mm_loadl_epi64((const __m128i *)(b + 8 * j))), order)
+                    : _mm256_loadu_si256((const __m256i *)(b + 32 * j));
+            b += (four_bit ? 8 : 32) * vectors;
 #pragma clang loop unroll(full)
             for (int i = 0; i < rows; i++) {
                 __m256i x = _mm256_set1_epi32(load_pair(p[i] + k));
@@ -143,7 +177,11 @@ INLINE void tile_i16(
 #define INTEGER_TILE(ROWS, VECTORS)                                                                                   \
     TARGET static void tile_i16_##ROWS##x##VECTORS(                                                                  \
         const int16_t *const *a, const ck_segment *segments, int32_t count, const int16_t *b, int32_t *tile) {       \
-        tile_i16(ROWS, VECTORS, a, segments, count, b, tile);                                                        \
+        tile_i16(0, ROWS, VECTORS, a, segments, count, b, tile);                                                     \
+    }                                                                                                                \
+    TARGET static void tile_i4_##ROWS##x##VECTORS(                                                                   \
+        const int16_t *const *a, const ck_segment *segments, int32_t count, const uint8_t *b, int32_t *tile) {       \
+        tile_i16(1, ROWS, VECTORS, a, segments, count, b, tile);                                                     \
     }
 INTEGER_TILE(8, 1)
 INTEGER_TILE(6, 2)
@@ -315,8 +353,10 @@ TARGET static void depthwise_ordered_f32(
 
 INLINE void depthwise_i16_pairs(
     const int16_t *base, int32_t pixels, int32_t step, const int32_t *offsets, const int pairs, int32_t channels,
-    const int16_t *w, int8_t *out, const ck_finish_i8 *f) {
+    const void *weights, int16_t *block, int8_t *out, const ck_finish_i8 *f) {
     for (int32_t c = 0; c < channels; c += 16) {
+        const int16_t *w = block ? block : (const int16_t *)weights + (int64_t)2 * pairs * c;
+        if (block) unpack_i4((const uint8_t *)weights + (int64_t)pairs * c, 16 * (int64_t)pairs, block);
         int32_t left = channels - c;
         column_finish first = load_finish(f, c), second = load_finish(f, c + 8);
         const int16_t *x = base + c;
@@ -334,17 +374,16 @@ INLINE void depthwise_i16_pairs(
             store_codes(finish(_mm256_permute2x128_si256(low, high, 0x20), &first, f), o, left);
             if (left > 8) store_codes(finish(_mm256_permute2x128_si256(low, high, 0x31), &second, f), o + 8, left - 8);
         }
-        w += 32 * pairs;
     }
 }
 
 TARGET static void depthwise_i16(
     const int16_t *base, int32_t pixels, int32_t step, const int32_t *offsets, int32_t pairs, int32_t channels,
-    const int16_t *w, int8_t *out, const ck_finish_i8 *f) {
+    const void *w, int16_t *block, int8_t *out, const ck_finish_i8 *f) {
     if (pairs == 5)
-        depthwise_i16_pairs(base, pixels, step, offsets, 5, channels, w, out, f);
+        depthwise_i16_pairs(base, pixels, step, offsets, 5, channels, w, block, out, f);
     else
-        depthwise_i16_pairs(base, pixels, step, offsets, pairs, channels, w, out, f);
+        depthwise_i16_pairs(base, pixels, step, offsets, pairs, channels, w, block, out, f);
 }
 
 const ck_table ck_table_avx2 = {
@@ -352,6 +391,8 @@ const ck_table ck_table_avx2 = {
     .rows_i16 = {8, 6, 3},
     .tile_f32 = {{tile_f32_8x1, tile_f32_6x2, tile_f32_3x3}, {ordered_f32_8x1, ordered_f32_6x2, ordered_f32_3x3}},
     .tile_i16 = {tile_i16_8x1, tile_i16_6x2, tile_i16_3x3},
+    .tile_i4 = {tile_i4_8x1, tile_i4_6x2, tile_i4_3x3},
+    .unpack_i4 = unpack_i4,
     .store_f32 = store_f32,
     .store_i8 = store_i8,
     .store_hybrid = store_hybrid,

@@ -61,9 +61,34 @@ INLINE int32_t load_pair(const int16_t *p) {
     return pair;
 }
 
+/// The 32 signed halves of 16 bytes, each byte's low half first.
+INLINE __m512i wide_halves(const uint8_t *b) {
+    __m512i x = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)b));
+    // Every byte as the high byte of two integers; the half that is wanted moves to the top.
+    x = _mm512_mullo_epi16(_mm512_or_si512(_mm512_slli_epi32(x, 8), _mm512_slli_epi32(x, 24)),
+                           _mm512_set1_epi32(0x00010010));
+    return _mm512_srai_epi16(x, 12);
+}
+
+/// The 16 signed halves of eight bytes.
+INLINE __m256i narrow_halves(const uint8_t *b) {
+    __m256i x = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)b));
+    x = _mm256_mullo_epi16(_mm256_or_si256(_mm256_slli_epi32(x, 8), _mm256_slli_epi32(x, 24)),
+                           _mm256_set1_epi32(0x00010010));
+    return _mm256_srai_epi16(x, 12);
+}
+
+TARGET static void unpack_i4(const uint8_t *in, int64_t n, int16_t *out) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) _mm512_storeu_si512(out + 2 * i, wide_halves(in + i));
+    if (i < n) _mm256_storeu_si256((__m256i *)(out + 2 * i), narrow_halves(in + i));
+}
+
+/// `weights` are 16-bit integers, or, when `four_bit`, halves of bytes.
 INLINE void tile_i16(
-    const int rows, const int wide, const int narrow, const int16_t *const *a, const ck_segment *segments,
-    int32_t count, const int16_t *b, int32_t *tile) {
+    const int four_bit, const int rows, const int wide, const int narrow, const int16_t *const *a,
+    const ck_segment *segments, int32_t count, const void *weights, int32_t *tile) {
+    const uint8_t *b = weights;
     const int width = 16 * wide + 8 * narrow;
     __m512i sum[CK_MAX_ROWS];
     __m256i rest[CK_MAX_ROWS];
@@ -77,9 +102,12 @@ INLINE void tile_i16(
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i++) p[i] = a[i] + segments[s].offset;
         int64_t length = segments[s].length;
-        for (int64_t k = 0; k < length; k += 2, b += 2 * width) {
-            __m512i v = wide ? _mm512_loadu_si512(b) : _mm512_setzero_si512();
-            __m256i w = narrow ? _mm256_loadu_si256((const __m256i *)(b + 32 * wide)) : _mm256_setzero_si256();
+        for (int64_t k = 0; k < length; k += 2, b += (four_bit ? 1 : 4) * width) {
+            __m512i v = _mm512_setzero_si512();
+            __m256i w = _mm256_setzero_si256();
+            if (wide) v = four_bit ? wide_halves(b) : _mm512_loadu_si512(b);
+            if (narrow)
+                w = four_bit ? narrow_halves(b + 16 * wide) : _mm256_loadu_si256((const __m256i *)(b + 64 * wide));
 #pragma clang loop unroll(full)
             for (int i = 0; i < rows; i++) {
                 int32_t pair = load_pair(p[i] + k);
@@ -108,7 +136,11 @@ INLINE void tile_i16(
     }                                                                                                                \
     TARGET static void tile_i16_##NAME(                                                                              \
         const int16_t *const *a, const ck_segment *segments, int32_t count, const int16_t *b, int32_t *tile) {       \
-        tile_i16(ROWS, WIDE, NARROW, a, segments, count, b, tile);                                                   \
+        tile_i16(0, ROWS, WIDE, NARROW, a, segments, count, b, tile);                                                \
+    }                                                                                                                \
+    TARGET static void tile_i4_##NAME(                                                                               \
+        const int16_t *const *a, const ck_segment *segments, int32_t count, const uint8_t *b, int32_t *tile) {       \
+        tile_i16(1, ROWS, WIDE, NARROW, a, segments, count, b, tile);                                                \
     }
 TILE(8, 8, 0, 1)
 TILE(16, 12, 1, 0)
@@ -128,5 +160,9 @@ void ck_use_avx512(ck_table *table) {
     table->tile_i16[0] = tile_i16_8;
     table->tile_i16[1] = tile_i16_16;
     table->tile_i16[2] = tile_i16_24;
+    table->tile_i4[0] = tile_i4_8;
+    table->tile_i4[1] = tile_i4_16;
+    table->tile_i4[2] = tile_i4_24;
+    table->unpack_i4 = unpack_i4;
 }
 #endif

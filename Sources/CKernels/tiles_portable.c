@@ -39,6 +39,33 @@ static inline __attribute__((always_inline)) void tile_i16(
     memcpy(tile + width, sum[1], sizeof(int32_t) * (size_t)width);
 }
 
+static inline int32_t low_half(uint8_t pair) { return ((pair & 15) ^ 8) - 8; }
+static inline int32_t high_half(uint8_t pair) { return ((pair >> 4) ^ 8) - 8; }
+
+static inline __attribute__((always_inline)) void tile_i4(
+    const int width, const int16_t *const *a, const ck_segment *segments, int32_t count, const uint8_t *b,
+    int32_t *tile) {
+    uint32_t sum[2][CK_MAX_WIDTH] = {{0}};
+    for (int32_t s = 0; s < count; s++) {
+        const int16_t *p = a[0] + segments[s].offset, *q = a[1] + segments[s].offset;
+        for (int32_t k = 0; k < segments[s].length; k += 2, b += width)
+            for (int j = 0; j < width; j++) {
+                int32_t low = low_half(b[j]), high = high_half(b[j]);
+                sum[0][j] += (uint32_t)(p[k] * low) + (uint32_t)(p[k + 1] * high);
+                sum[1][j] += (uint32_t)(q[k] * low) + (uint32_t)(q[k + 1] * high);
+            }
+    }
+    memcpy(tile, sum[0], sizeof(int32_t) * (size_t)width);
+    memcpy(tile + width, sum[1], sizeof(int32_t) * (size_t)width);
+}
+
+static void unpack_i4(const uint8_t *in, int64_t n, int16_t *out) {
+    for (int64_t i = 0; i < n; i++) {
+        out[2 * i] = (int16_t)low_half(in[i]);
+        out[2 * i + 1] = (int16_t)high_half(in[i]);
+    }
+}
+
 #define TILES(WIDTH)                                                                                                  \
     static void tile_f32_##WIDTH(                                                                                    \
         const float *const *a, const ck_segment *segments, int32_t count, const float *b, float *tile,               \
@@ -48,6 +75,10 @@ static inline __attribute__((always_inline)) void tile_i16(
     static void tile_i16_##WIDTH(                                                                                    \
         const int16_t *const *a, const ck_segment *segments, int32_t count, const int16_t *b, int32_t *tile) {       \
         tile_i16(WIDTH, a, segments, count, b, tile);                                                                \
+    }                                                                                                                \
+    static void tile_i4_##WIDTH(                                                                                     \
+        const int16_t *const *a, const ck_segment *segments, int32_t count, const uint8_t *b, int32_t *tile) {       \
+        tile_i4(WIDTH, a, segments, count, b, tile);                                                                 \
     }
 TILES(8)
 TILES(16)
@@ -107,11 +138,13 @@ static void depthwise_f32(
 
 static void depthwise_i16(
     const int16_t *base, int32_t pixels, int32_t step, const int32_t *offsets, int32_t pairs, int32_t channels,
-    const int16_t *w, int8_t *out, const ck_finish_i8 *f) {
+    const void *w, int16_t *block, int8_t *out, const ck_finish_i8 *f) {
     for (int32_t c = 0; c < channels; c++) {
         // Pairs of taps are stored for 16 channels at a time, channels 4..7 and 8..11 exchanged.
         int32_t lane = c % 16, slot = (lane & 3) | ((lane & 4) << 1) | ((lane & 8) >> 1);
-        const int16_t *pair = w + (int64_t)(c / 16) * 32 * pairs + 2 * slot;
+        int64_t first = (int64_t)(c / 16) * 32 * pairs;
+        if (block && lane == 0) unpack_i4((const uint8_t *)w + first / 2, 16 * (int64_t)pairs, block);
+        const int16_t *pair = (block ? block : (const int16_t *)w + first) + 2 * slot;
         for (int32_t p = 0; p < pixels; p++) {
             const int16_t *x = base + (int64_t)p * step + c;
             uint32_t sum = 0;
@@ -128,6 +161,8 @@ const ck_table ck_table_portable = {
     .rows_i16 = {2, 2, 2},
     .tile_f32 = {{tile_f32_8, tile_f32_16, tile_f32_24}, {tile_f32_8, tile_f32_16, tile_f32_24}},
     .tile_i16 = {tile_i16_8, tile_i16_16, tile_i16_24},
+    .tile_i4 = {tile_i4_8, tile_i4_16, tile_i4_24},
+    .unpack_i4 = unpack_i4,
     .store_f32 = store_f32,
     .store_i8 = store_i8,
     .store_hybrid = store_hybrid,

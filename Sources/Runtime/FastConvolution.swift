@@ -13,14 +13,20 @@ final class PackedConvolution {
 
     deinit { ck_conv_free(handle) }
 
+    /// Bytes of the weights as the kernels keep them.
+    var weightBytes: Int { ck_conv_packed_bytes(handle) }
+
     /// The step that runs it; `cost` is its number of multiply-accumulates.
     func step(input: Site, output: Site, cost: Int) -> Step {
         let rows = Int(ck_conv_rows(handle))
         // A part recomputes the halo of its first rows, so that it should have a few of them.
-        return Step(units: rows, grain: 4, cost: cost / 8, scratch: ck_conv_scratch(handle)) { [self] range, scratch in
+        var step = Step(units: rows, grain: 4, cost: cost / 8, scratch: ck_conv_scratch(handle)) {
+            [self] range, scratch in
             ck_conv_run(
                 handle, input.address, output.address, Int32(range.lowerBound), Int32(range.upperBound), scratch)
         }
+        step.weightBytes = weightBytes
+        return step
     }
 }
 
@@ -48,7 +54,7 @@ extension FastKernels {
             }.map { [$0] }
         }
         guard let tensor = weights.constant else { return nil }
-        if input.type.elementType == .float32, tensor.elementType == .int8 {
+        if input.type.elementType == .float32, tensor.elementType == .int8 || tensor.elementType == .int4 {
             return hybrid(
                 shape, input, tensor, site.input(2), output, op.activation, transposed: false, cost: cost)
         }
@@ -87,7 +93,7 @@ extension FastKernels {
                 output: output.shape[2], input: input.shape[2], window: weights.shape[2], stride: op.stride.width,
                 padding: op.padding))
         let cost = input.count * weights.shape[1] * weights.shape[2] * output.shape[3]
-        if input.type.elementType == .float32, weights.elementType == .int8 {
+        if input.type.elementType == .float32, weights.elementType == .int8 || weights.elementType == .int4 {
             return hybrid(
                 shape, input, weights, site.input(3), output, op.activation, transposed: true, cost: cost)
         }
@@ -139,7 +145,8 @@ extension FastKernels {
         return result
     }
 
-    /// Packs the weights of a float or 8-bit convolution; nil for other types or a bias that is not constant.
+    /// Packs the weights of a float or 8-bit convolution, int4 weights two to a byte; nil for other types or a bias that
+    /// is not constant.
     static func packed(
         _ shape: ck_conv_shape, _ input: Site, _ weights: Tensor, scales: QuantizationParameters?, _ bias: Site?,
         _ output: Site, _ activation: Activation, transposed: Bool = false, roundedOnce: Bool = false,
@@ -159,9 +166,10 @@ extension FastKernels {
         }
         guard let inputQ = input.type.quantization, let weightQ = scales, let outputQ = output.type.quantization,
             Requantization.isCode(input.type), Requantization.isCode(output.type),
-            weights.elementType == .int8 || weights.elementType == .uint8,
+            [.int4, .int8, .uint8].contains(weights.elementType),
             weightQ.zeroPoints.allSatisfy({ $0 == weightQ.zeroPoint && -128...255 ~= $0 }),
-            weights.elementType == .uint8 || weightQ.zeroPoint == 0 || roundedOnce,
+            weights.elementType == .uint8 || weightQ.zeroPoint == 0
+                || (roundedOnce && weights.elementType == .int8),
             let range = Requantization.range(activation, output.type),
             let factors = Requantization.factors(
                 input: inputQ, weights: weightQ, output: outputQ, channels: Int(shape.out_c),
@@ -177,9 +185,10 @@ extension FastKernels {
                 lowest: range.lowerBound, highest: range.upperBound,
                 in_unsigned: input.type.elementType == .uint8 ? 1 : 0,
                 out_unsigned: output.type.elementType == .uint8 ? 1 : 0,
-                weight_unsigned: weights.elementType == .uint8 ? 1 : 0, multiplier: multiplier, shift: shift,
+                weight_unsigned: weights.elementType == .uint8 ? 1 : 0,
+                weight_four_bit: weights.elementType == .int4 ? 1 : 0, multiplier: multiplier, shift: shift,
                 real: roundedOnce ? real : nil)
-            return weights.withUnsafeBytes { w in
+            return weights.withFileBytes { w in
                 let create = transposed ? ck_deconv_i8_create : ck_conv_i8_create
                 return PackedConvolution(create(&shape, w.baseAddress, bias?.elements(Int32.self), &quantization))
             }

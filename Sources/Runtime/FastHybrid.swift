@@ -3,7 +3,7 @@ import Operators
 import TensorCore
 
 extension FastKernels {
-    /// Float activations and int8 weights: every image is quantised by its own range, the sums are integers.
+    /// Float activations and int8 or int4 weights: every image is quantised by its own range, the sums are integers.
     ///
     /// CONV_2D with per-tensor weights and no groups takes symmetric codes, all others asymmetric ones.
     /// Source: LiteRT `EvalHybrid` and `EvalHybridPerChannel` (kernels/conv.cc, transpose_conv.cc).
@@ -11,7 +11,8 @@ extension FastKernels {
         _ shape: ck_conv_shape, _ input: Site, _ weights: Tensor, _ bias: Site?, _ output: Site,
         _ activation: Activation, transposed: Bool, cost: Int
     ) -> [Step]? {
-        guard input.type.elementType == .float32, output.type.elementType == .float32, weights.elementType == .int8,
+        guard input.type.elementType == .float32, output.type.elementType == .float32,
+            weights.elementType == .int8 || weights.elementType == .int4,
             let quantization = weights.type.quantization, quantization.zeroPoints.allSatisfy({ $0 == 0 }),
             quantization.scales.count == 1 || quantization.scales.count == Int(shape.out_c),
             quantization.scales.allSatisfy({ $0.isFinite && $0 >= 0 }), shape.batch > 0
@@ -20,10 +21,11 @@ extension FastKernels {
         var shape = shape
         let scales = (0..<Int(shape.out_c)).map { quantization.scales[quantization.scales.count == 1 ? 0 : $0] }
         let symmetric = !transposed && shape.groups == 1 && scales.allSatisfy { $0 == scales.first }
-        let handle = weights.withElements(of: Int8.self) { weights in
+        let handle = weights.withFileBytes { bytes in
             let create = transposed ? ck_deconv_hybrid_create : ck_conv_hybrid_create
             return create(
-                &shape, weights.baseAddress, scales, bias?.elements(Float.self), floatActivation(activation))
+                &shape, bytes.baseAddress, weights.elementType == .int4 ? 1 : 0, scales, bias?.elements(Float.self),
+                floatActivation(activation))
         }
         guard let packed = PackedConvolution(handle) else { return nil }
         return steps(
@@ -42,12 +44,13 @@ extension FastKernels {
             for unit in units { range.quantize(unit, input.elements(Float.self), symmetric: symmetric) }
         }
         let rows = Int(ck_conv_rows(packed.handle))
-        let multiply = Step(units: rows, grain: 4, cost: cost / 8, scratch: ck_conv_scratch(packed.handle)) {
+        var multiply = Step(units: rows, grain: 4, cost: cost / 8, scratch: ck_conv_scratch(packed.handle)) {
             units, scratch in
             ck_conv_hybrid_run(
                 packed.handle, range.codes, range.zeros, range.scales, output.elements(Float.self),
                 Int32(units.lowerBound), Int32(units.upperBound), scratch)
         }
+        multiply.weightBytes = packed.weightBytes
         return [find, choose, quantize, multiply]
     }
 }

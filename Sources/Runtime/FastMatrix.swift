@@ -61,8 +61,8 @@ extension FastKernels {
                         lowest: range.lowerBound, highest: range.upperBound,
                         in_unsigned: left.type.elementType == .uint8 ? 1 : 0,
                         out_unsigned: output.type.elementType == .uint8 ? 1 : 0,
-                        weight_unsigned: right.type.elementType == .uint8 ? 1 : 0, multiplier: multiplier.baseAddress,
-                        shift: shift.baseAddress, real: nil)
+                        weight_unsigned: right.type.elementType == .uint8 ? 1 : 0, weight_four_bit: 0,
+                        multiplier: multiplier.baseAddress, shift: shift.baseAddress, real: nil)
                     return ck_product_i8_create(Int32(rows), Int32(depth), Int32(columns), &quantization)
                 }
             }

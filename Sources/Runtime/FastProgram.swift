@@ -31,6 +31,11 @@ final class FastProgram {
     private let placement: Placement
     private let pool: ThreadPool
     private var scratch: [UnsafeMutableRawPointer] = []
+    /// Packed constants that kernels read one element a byte.
+    private var unpacked: [ValueID: Tensor] = [:]
+
+    /// Bytes of the weights that kernels have packed for themselves.
+    private(set) var weightByteCount = 0
 
     /// Bytes of the block that holds all values.
     var arenaByteCount: Int { placement.byteCount }
@@ -50,7 +55,10 @@ final class FastProgram {
         var scratchBytes = 64
         for node in nodes {
             let next = prepare(node)
-            if case .steps(let steps) = next { scratchBytes = max(scratchBytes, steps.map(\.scratch).max() ?? 0) }
+            if case .steps(let steps) = next {
+                scratchBytes = max(scratchBytes, steps.map(\.scratch).max() ?? 0)
+                weightByteCount += steps.reduce(0) { $0 + $1.weightBytes }
+            }
             work.append(next)
         }
         fuseDecodes()
@@ -86,7 +94,11 @@ final class FastProgram {
 
     private func site(_ value: ValueID) -> Site? {
         let type = graph.type(of: value)
-        if let constant = graph.constant(value) {
+        if var constant = graph.constant(value) {
+            if constant.isPacked {
+                constant = unpacked[value] ?? constant.unpacked()
+                unpacked[value] = constant
+            }
             // Tensor memory stays where it is as long as the graph holds the tensor.
             guard let base = constant.withUnsafeBytes({ $0.baseAddress }) else { return nil }
             return Site(type: type, address: UnsafeMutableRawPointer(mutating: base), constant: constant)
@@ -97,9 +109,14 @@ final class FastProgram {
 
     private func prepare(_ node: Node) -> Work {
         var inputs: [Site?] = []
-        for input in node.inputs {
+        for (index, input) in node.inputs.enumerated() {
             guard let input else {
                 inputs.append(nil)
+                continue
+            }
+            if index == 1, FastProgram.packsWeights(node.op), let weights = graph.constant(input), weights.isPacked {
+                // The kernels keep weights of their own, so that these need no address.
+                inputs.append(Site(type: weights.type, address: memory, constant: weights))
                 continue
             }
             guard let found = site(input) else { return .reference }
@@ -114,6 +131,14 @@ final class FastProgram {
         }
         let site = KernelSite(op: node.op, inputs: inputs, outputs: outputs, ordered: ordered.contains(node.id))
         return FastKernels.steps(for: site).map(Work.steps) ?? .reference
+    }
+
+    /// True for operators whose constant weights, operand 1, no kernel reads at their address.
+    private static func packsWeights(_ op: Operator) -> Bool {
+        switch op {
+        case .conv2D, .depthwiseConv2D, .transposeConv, .fullyConnected: true
+        default: false
+        }
     }
 
     /// A copy of a value as it is now.

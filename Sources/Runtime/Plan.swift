@@ -71,6 +71,9 @@ public final class Plan: @unchecked Sendable {
     /// Bytes of the block of memory that holds all values of the fast engine; 0 for the reference engine.
     public var arenaByteCount: Int { program?.arenaByteCount ?? 0 }
 
+    /// Bytes of the weights that the fast engine has packed for its kernels; 0 for the reference engine.
+    package var weightByteCount: Int { program?.weightByteCount ?? 0 }
+
     /// Runs the graph on one tensor for every input, in the order of `graph.inputs`, and returns one for every output.
     ///
     /// - Parameter observing: the values that `observe` sees; nil: all.

@@ -38,6 +38,8 @@ struct Step {
     var cost: Int
     /// Bytes of scratch memory for each thread.
     var scratch: Int
+    /// Bytes of packed weights that the step keeps.
+    var weightBytes = 0
     /// Does the units of a range. False means that an index read from a tensor was out of range.
     var body: (Range<Int>, UnsafeMutableRawPointer) -> Bool
 

@@ -67,7 +67,9 @@ struct Encoder {
         if let known = tensors[id] { return known }
         let value = graph[id]
         var buffer: Int32 = 0
-        if let constant = value.constant { buffer = try buffers.index(of: FileBytes.of(constant), in: builder) }
+        if let constant = value.constant {
+            buffer = try buffers.index(of: constant.withFileBytes { Array($0) }, in: builder)
+        }
         let index = try builder.addTensor(name: value.name, type: value.type, buffer: buffer)
         tensors[id] = index
         return index
@@ -84,19 +86,6 @@ struct Encoder {
                 try builder.addBuffer(CTFLSpan(data: $0.baseAddress, count: $0.count))
             }
             try builder.addMetadata(name: name, buffer: buffer)
-        }
-    }
-}
-
-/// Constants as a file holds them.
-enum FileBytes {
-    /// The bytes of `tensor`: int4 packed two to a byte, low nibble first, everything else as it is.
-    static func of(_ tensor: Tensor) -> [UInt8] {
-        tensor.withUnsafeBytes { bytes in
-            guard tensor.elementType == .int4 else { return Array(bytes) }
-            return stride(from: 0, to: bytes.count, by: 2).map { i in
-                bytes[i] & 0xF | (i + 1 < bytes.count ? bytes[i + 1] << 4 : 0)
-            }
         }
     }
 }

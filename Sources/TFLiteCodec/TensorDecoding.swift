@@ -147,14 +147,10 @@ struct TensorDecoding {
     }
 
     private func copy(_ bytes: UnsafeRawBufferPointer, as type: TensorType) throws -> Tensor {
+        if let packed = Tensor(type, packed: bytes) { return packed }
         var tensor = Tensor(zeros: type)
         tensor.withUnsafeMutableBytes { target in
             switch type.elementType {
-            case .int4:
-                for i in target.indices {
-                    let nibble = i % 2 == 0 ? bytes[i / 2] & 0xF : bytes[i / 2] >> 4
-                    target[i] = nibble >= 8 ? nibble | 0xF0 : nibble
-                }
             case .bool:
                 for i in target.indices { target[i] = bytes[i] == 0 ? 0 : 1 }
             default: target.copyMemory(from: bytes)

@@ -5,8 +5,8 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
     case uint8, uint16, uint32, uint64
     case bool
 
-    /// Bits of one element in storage. `int4` is stored unpacked (one element a byte) inside depthc and packed, low
-    /// nibble first, only in files; see ``bitsInFile``.
+    /// Bytes of one element as tensors show it. `int4` is shown unpacked (one element a byte) and packed, low nibble
+    /// first, in files and in tensors read from them; see ``bitsInFile`` and ``Tensor/init(_:packed:)``.
     public var byteCount: Int {
         switch self {
         case .int4, .int8, .uint8, .bool: 1

@@ -18,6 +18,8 @@ extension Bool: TensorElement { public static var elementType: ElementType { .bo
 /// Memory of a tensor, 64-byte aligned, freed with its last owner. Written only before it is shared.
 final class TensorStorage: @unchecked Sendable {
     let bytes: UnsafeMutableRawBufferPointer
+    /// True when a byte holds two int4 elements, the first in the low half; of an odd count the last half is 0.
+    private(set) var isPacked = false
     private var isBorrowed = false
 
     /// Zeroed memory.
@@ -33,6 +35,25 @@ final class TensorStorage: @unchecked Sendable {
             bytes.initializeMemory(as: UInt8.self, repeating: 0)
         } else {
             bytes.copyMemory(from: source)
+        }
+    }
+
+    /// Memory with a copy of `count` packed int4 elements.
+    init(packed source: UnsafeRawBufferPointer, count: Int) {
+        bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: max(source.count, 1), alignment: 64)
+        bytes[0] = 0
+        bytes.copyMemory(from: source)
+        if count % 2 == 1 { bytes[count / 2] &= 0xF }
+        isPacked = true
+    }
+
+    /// Memory with the first `count` elements of packed memory, one a byte.
+    init(unpacking source: TensorStorage, count: Int) {
+        bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 64)
+        bytes[0] = 0
+        for i in 0..<count {
+            let half = i % 2 == 0 ? source.bytes[i / 2] & 0xF : source.bytes[i / 2] >> 4
+            bytes[i] = half >= 8 ? half | 0xF0 : half
         }
     }
 
@@ -63,6 +84,16 @@ public struct Tensor: Sendable {
         }
         self.type = type
         storage = TensorStorage(copying: bytes)
+    }
+
+    /// An int4 tensor that keeps its elements two to a byte, the first in the low half, as files do; whoever reads the
+    /// elements gets them one a byte, in memory that lives as long as the reading. nil for another type or number of bytes.
+    package init?(_ type: TensorType, packed bytes: UnsafeRawBufferPointer) {
+        guard type.elementType == .int4, let count = type.shape.checkedElementCount(),
+            bytes.count == count / 2 + count % 2
+        else { return nil }
+        self.type = type
+        storage = TensorStorage(packed: bytes, count: count)
     }
 
     /// A tensor in memory that somebody else owns and may change: to be read, and let go of before that.
@@ -101,8 +132,39 @@ public struct Tensor: Sendable {
         return copy
     }
 
+    /// True when two elements share a byte in memory; see ``init(_:packed:)``.
+    package var isPacked: Bool { storage.isPacked }
+
+    /// Memory with one element a unit of `elementType.byteCount`: a temporary copy when the tensor is packed.
+    private var plainStorage: TensorStorage {
+        storage.isPacked ? TensorStorage(unpacking: storage, count: type.byteCount) : storage
+    }
+
     public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
-        try body(UnsafeRawBufferPointer(rebasing: storage.bytes[0..<type.byteCount]))
+        let plain = plainStorage
+        return try withExtendedLifetime(plain) {
+            try body(UnsafeRawBufferPointer(rebasing: plain.bytes[0..<type.byteCount]))
+        }
+    }
+
+    /// Calls `body` with the bytes that a file holds: int4 two elements to a byte, the first in the low half, everything
+    /// else as it is.
+    package func withFileBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        guard elementType == .int4 else { return try withUnsafeBytes(body) }
+        let size = type.byteCount / 2 + type.byteCount % 2
+        if storage.isPacked { return try body(UnsafeRawBufferPointer(rebasing: storage.bytes[0..<size])) }
+        let bytes = storage.bytes
+        let packed = (0..<size).map { i in
+            bytes[2 * i] & 0xF | (2 * i + 1 < type.byteCount ? bytes[2 * i + 1] << 4 : 0)
+        }
+        return try packed.withUnsafeBytes(body)
+    }
+
+    /// The same elements, one in every unit of memory.
+    package func unpacked() -> Tensor {
+        var copy = self
+        copy.storage = plainStorage
+        return copy
     }
 
     /// Calls `body` with the elements as `T`. Precondition: `T` has the size of the element type.
@@ -110,8 +172,7 @@ public struct Tensor: Sendable {
         of _: T.Type, _ body: (UnsafeBufferPointer<T>) throws -> R
     ) rethrows -> R {
         precondition(MemoryLayout<T>.stride == elementType.byteCount, "\(T.self) elements of \(type)")
-        let bytes = UnsafeRawBufferPointer(rebasing: storage.bytes[0..<type.byteCount])
-        return try body(bytes.bindMemory(to: T.self))
+        return try withUnsafeBytes { try body($0.bindMemory(to: T.self)) }
     }
 
     public mutating func withUnsafeMutableBytes<R>(
@@ -169,6 +230,7 @@ public struct Tensor: Sendable {
     public func isIdentical(to other: Tensor) -> Bool {
         guard type == other.type else { return false }
         if storage === other.storage { return true }
+        if isPacked, other.isPacked { return withFileBytes { a in other.withFileBytes { b in a.elementsEqual(b) } } }
         return withUnsafeBytes { a in other.withUnsafeBytes { b in a.elementsEqual(b) } }
     }
 
@@ -176,6 +238,7 @@ public struct Tensor: Sendable {
     public var storageIdentity: ObjectIdentifier { ObjectIdentifier(storage) }
 
     private mutating func makeUnique() {
+        if storage.isPacked { storage = plainStorage }
         if !isKnownUniquelyReferenced(&storage) {
             let copy = TensorStorage(byteCount: storage.bytes.count)
             copy.bytes.copyMemory(from: UnsafeRawBufferPointer(storage.bytes))

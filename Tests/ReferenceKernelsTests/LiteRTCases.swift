@@ -57,7 +57,7 @@ struct LiteRTCase: Decodable, Sendable, CustomStringConvertible {
 
     static let families = [
         "convolution", "pooling", "matrix_multiply", "elementwise", "unary", "normalization", "reduction", "resize",
-        "layout", "quantize",
+        "layout", "quantize", "four_bit_weights",
     ]
 
     /// Every case of every family; those of a file that cannot be read are missing, which the count test tells.

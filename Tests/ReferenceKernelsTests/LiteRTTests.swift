@@ -1,5 +1,7 @@
+import GraphIR
 import Operators
 import ReferenceKernels
+import Runtime
 import TensorCore
 import Testing
 
@@ -18,7 +20,8 @@ struct LiteRTTests {
         #expect(types.map(\.elementType) == expected.map(\.elementType))
         let results = try ReferenceKernels.evaluate(op, inputs: inputs, outputTypes: expected.map(\.type))
         #expect(results.map(\.type) == expected.map(\.type))
-        let hybrid = expected[0].elementType == .float32 && inputs.contains { $0?.elementType == .int8 }
+        let hybrid =
+            expected[0].elementType == .float32 && inputs.contains { [.int4, .int8].contains($0?.elementType) }
         for (result, want) in zip(results, expected) {
             let tolerance = hybrid && op != .dequantize ? close * (want.doubles().map(abs).max() ?? 0) : 0
             let differences = zip(result.doubles(), want.doubles()).filter { !(abs($0 - $1) <= tolerance || $0 == $1) }
@@ -26,6 +29,29 @@ struct LiteRTTests {
                 differences.isEmpty,
                 "\(differences.count) of \(want.count) differ, first \(String(describing: differences.first))")
         }
+    }
+
+    /// Integers of the fast engine, on the operands as a file has them: int4 weights two to a byte.
+    @Test(arguments: LiteRTCase.all.filter { $0.outputs[0].type != "float32" })
+    func fastEngineEqualsLiteRT(_ recorded: LiteRTCase) throws {
+        let inputs = try recorded.inputs.map { try $0?.tensor() }
+        let expected = try recorded.outputs.map { try $0.tensor() }
+        let fed = recorded.operator == "TRANSPOSE_CONV" ? 2 : 0
+        var graph = Graph(name: recorded.name)
+        let values = inputs.enumerated().map { index, tensor in
+            tensor.map { tensor in
+                if index == fed { return graph.addInput("input", tensor.type) }
+                let packed = tensor.withFileBytes { Tensor(tensor.type, packed: $0) }
+                return graph.addConstant(packed ?? tensor, name: "operand \(index)")
+            }
+        }
+        let results = try graph.addNode(
+            recorded.makeOperator(), values, names: [], location: recorded.name,
+            quantization: expected.map(\.type.quantization))
+        for result in results { graph.addOutput(result) }
+        let input = try #require(inputs[fed])
+        let got = try Plan(graph, options: RunOptions(engine: .fast)).run([input])
+        for (result, want) in zip(got, expected) { #expect(result.isIdentical(to: want)) }
     }
 
     /// Where LiteRT's reference resolver lacks the operator or is wrong; `docs/NUMERICS.md` says why.

@@ -26,8 +26,13 @@ struct RandomSource {
         Tensor((0..<shape.elementCount).map { _ in real() }, shape: shape)
     }
 
-    /// Codes of the whole range, the extremes more often.
+    /// Codes of the whole range, the extremes more often; half of the int4 tensors are packed two codes to a byte.
     mutating func codes(_ shape: Shape, _ type: ElementType, _ quantization: QuantizationParameters) -> Tensor {
+        if type == .int4 {
+            let codes = (0..<shape.elementCount).map { _ in Int8(chance(8) ? pick([-8, 7]) : integer(-8...7)) }
+            let plain = Tensor(codes, shape: shape, as: .int4, quantization: quantization)
+            return chance(2) ? plain.withFileBytes { Tensor(plain.type, packed: $0) } ?? plain : plain
+        }
         let bytes = (0..<shape.elementCount).map { _ in
             UInt8(truncatingIfNeeded: chance(8) ? pick([0, 127, 128, 255]) : integer(0...255))
         }

@@ -6,6 +6,7 @@ import TensorCore
 enum Family: String, CaseIterable, Sendable {
     case convolution, depthwise, transposedConvolution, fullyConnected, batchMatMul
     case convolutionCodes, depthwiseCodes, transposedConvolutionCodes, fullyConnectedCodes, batchMatMulCodes
+    case convolutionFourBit, depthwiseFourBit, transposedConvolutionFourBit, fullyConnectedFourBit, hybridFourBit
     case binary, binaryCodes, unary, unaryCodes, prelu, quantize
     case pool, poolCodes, bilinear, bilinearCodes, nearest
     case cast, binaryIntegers, hybridConvolution
@@ -21,15 +22,18 @@ extension Family {
     private func make(_ r: inout RandomSource) throws -> RandomCase {
         switch self {
         case .convolution, .depthwise, .transposedConvolution: try slidingWindow(&r, codes: false)
-        case .convolutionCodes, .depthwiseCodes, .transposedConvolutionCodes: try slidingWindow(&r, codes: true)
-        case .fullyConnected, .fullyConnectedCodes: try fullyConnected(&r, codes: self == .fullyConnectedCodes)
+        case .convolutionCodes, .depthwiseCodes, .transposedConvolutionCodes, .convolutionFourBit,
+            .depthwiseFourBit, .transposedConvolutionFourBit:
+            try slidingWindow(&r, codes: true)
+        case .fullyConnected, .fullyConnectedCodes, .fullyConnectedFourBit:
+            try fullyConnected(&r, codes: self != .fullyConnected)
         case .batchMatMul, .batchMatMulCodes: try batchMatMul(&r, codes: self == .batchMatMulCodes)
         case .binary, .binaryCodes: try binary(&r, codes: self == .binaryCodes)
         case .unary, .unaryCodes: try unary(&r, codes: self == .unaryCodes)
         case .prelu: try prelu(&r)
         case .cast: try cast(&r)
         case .binaryIntegers: try binaryIntegers(&r)
-        case .hybridConvolution: try hybridConvolution(&r)
+        case .hybridConvolution, .hybridFourBit: try hybridConvolution(&r)
         case .quantize: try quantize(&r)
         case .pool, .poolCodes: try pool(&r, codes: self == .poolCodes)
         case .bilinear, .bilinearCodes, .nearest: try resize(&r)
@@ -45,6 +49,16 @@ extension Family {
         r.pick([.none, .none, .relu, .relu6, .reluN1To1])
     }
 
+    /// True for families whose weights are int4 and whose activations are int8 or float.
+    private var hasFourBitWeights: Bool {
+        switch self {
+        case .convolutionFourBit, .depthwiseFourBit, .transposedConvolutionFourBit, .fullyConnectedFourBit,
+            .hybridFourBit:
+            true
+        default: false
+        }
+    }
+
     private func weights(
         _ r: inout RandomSource, _ shape: Shape, axis: Int, _ type: ElementType = .int8
     ) -> Tensor {
@@ -56,7 +70,7 @@ extension Family {
             : QuantizationParameters(
                 scales: (0..<channels).map { _ in r.scale() }, zeroPoints: Array(repeating: 0, count: channels),
                 axis: axis)
-        return r.codes(shape, .int8, quantization)
+        return r.codes(shape, hasFourBitWeights ? .int4 : .int8, quantization)
     }
 
     private func bias(_ r: inout RandomSource, _ count: Int) -> Tensor {
@@ -67,8 +81,9 @@ extension Family {
     }
 
     private func slidingWindow(_ r: inout RandomSource, codes: Bool) throws -> RandomCase {
-        let depthwise = self == .depthwise || self == .depthwiseCodes
-        let transposed = self == .transposedConvolution || self == .transposedConvolutionCodes
+        let depthwise = [.depthwise, .depthwiseCodes, .depthwiseFourBit].contains(self)
+        let transposed = [.transposedConvolution, .transposedConvolutionCodes, .transposedConvolutionFourBit]
+            .contains(self)
         let window = Extent2D(height: r.integer(1...5), width: r.integer(1...5))
         let stride = Extent2D(height: r.integer(1...3), width: r.integer(1...3))
         let dilation = transposed ? Extent2D(1) : Extent2D(height: r.integer(1...2), width: r.integer(1...2))
@@ -78,7 +93,7 @@ extension Family {
         let groups = depthwise || transposed || !r.chance(4) ? 1 : r.integer(2...3)
         let inChannels = depthwise ? r.integer(1...37) : groups * r.integer(1...(r.chance(6) ? 300 : 19))
         let outChannels = depthwise ? inChannels : groups * r.integer(1...33)
-        let type: ElementType = codes && r.chance(4) ? .uint8 : .int8
+        let type: ElementType = codes && !hasFourBitWeights && r.chance(4) ? .uint8 : .int8
         let inShape: Shape = [r.integer(1...2), reach + r.integer(0...9), reachW + r.integer(0...9), inChannels]
         let input = codes ? r.codes(inShape, type, r.parameters(type)) : r.floats(inShape)
         let weightShape: Shape =
@@ -118,7 +133,7 @@ extension Family {
 
     private func fullyConnected(_ r: inout RandomSource, codes: Bool) throws -> RandomCase {
         let (rows, depth, columns) = (r.integer(1...20), r.integer(1...(r.chance(4) ? 1500 : 40)), r.integer(1...50))
-        let type: ElementType = codes && r.chance(4) ? .uint8 : .int8
+        let type: ElementType = codes && !hasFourBitWeights && r.chance(4) ? .uint8 : .int8
         let input = codes ? r.codes([rows, depth], type, r.parameters(type)) : r.floats([rows, depth])
         let kernel = codes ? weights(&r, [columns, depth], axis: 0, type) : r.floats([columns, depth])
         let biasTensor = r.chance(4) ? nil : codes ? bias(&r, columns) : r.floats([columns])

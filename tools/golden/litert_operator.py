@@ -156,9 +156,9 @@ class Cases:
         self.entries = []
         self.refused = []
 
-    def add(self, name, operator, attributes, options, inputs, results, resolver="BUILTIN_REF", version=1):
-        """Runs the operator and records it; what LiteRT refuses is only listed."""
-        model = build_model(operator, version, options, inputs, results)
+    def add(self, name, operator, attributes, options, inputs, results, resolver="BUILTIN_REF", version=1, model=None):
+        """Runs the operator and records it; what LiteRT refuses is only listed. `model`: a file to run instead."""
+        model = model or build_model(operator, version, options, inputs, results)
         try:
             outputs = run_model(model, inputs, resolver)
         except (RuntimeError, ValueError) as error:

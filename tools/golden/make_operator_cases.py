@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from four_bit_layers import four_bit_layer
 from litert_operator import TYPES, Cases, Result, Tensor
 
 ACTIVATIONS = {"none": 0, "relu": 1, "reluN1To1": 2, "relu6": 3}
@@ -539,6 +540,17 @@ def quantize_cases(cases):
               version=6)  # fmt: skip
 
 
+def four_bit_weight_cases(cases):
+    settings = [(o, n, False) for o in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED") for n in range(36)]
+    settings += [(operator, number, True) for operator in ("CONV_2D", "FULLY_CONNECTED") for number in range(6)]
+    for operator, number, hybrid in settings:
+        layer = four_bit_layer(cases.random, operator, number, hybrid)
+        # BUILTIN_REF lacks the operator's int4 version; the int8 one gives the integers of the same codes.
+        runs = layer.with_int8_weights() if operator == "DEPTHWISE_CONV_2D" else layer
+        name = f"{operator} four-bit {'hybrid ' if hybrid else ''}{number}"
+        cases.add(name, operator, layer.attributes, layer.options, layer.inputs, [layer.result], model=runs.model())
+
+
 FAMILIES = {
     "convolution": convolution_cases,
     "pooling": pooling_cases,
@@ -551,6 +563,7 @@ FAMILIES = {
     "layout": layout_cases,
     "quantize": quantize_cases,
     "cast": cast_cases,
+    "four_bit_weights": four_bit_weight_cases,
 }
 
 

@@ -44,6 +44,9 @@ typedef struct {
     int32_t in_zero, weight_zero, out_zero;
     int32_t lowest, highest;
     int32_t in_unsigned, out_unsigned, weight_unsigned;
+    /// Not 0 when weights are signed four-bit codes with zero point 0, given two to a byte, the earlier in the low half,
+    /// and kept so: kernels unpack what they need into scratch memory or registers.
+    int32_t weight_four_bit;
     const int32_t *multiplier, *shift;
     /// When not null, results are accumulator * real[channel] in binary64, rounded once (halves away from zero,
     /// saturating), instead of `multiplier` and `shift`.
@@ -67,12 +70,13 @@ ck_conv *ck_deconv_f32_create(
 ck_conv *ck_deconv_i8_create(
     const ck_conv_shape *shape, const void *weights, const int32_t *bias, const ck_quantization *quantization);
 /// Integer product with float result: out = scale[row group] * weight_scale[channel] * accumulator + bias, for int8
-/// input quantised per batch with `in_zero[batch]` and `in_scale[batch]` given at run time.
+/// input quantised per batch with `in_zero[batch]` and `in_scale[batch]` given at run time. Weights are int8, or, when
+/// `four_bit` is not 0, as `weight_four_bit` of ck_quantization says.
 ck_conv *ck_conv_hybrid_create(
-    const ck_conv_shape *shape, const int8_t *weights, const float *weight_scale, const float *bias,
+    const ck_conv_shape *shape, const void *weights, int32_t four_bit, const float *weight_scale, const float *bias,
     ck_activation act);
 ck_conv *ck_deconv_hybrid_create(
-    const ck_conv_shape *shape, const int8_t *weights, const float *weight_scale, const float *bias,
+    const ck_conv_shape *shape, const void *weights, int32_t four_bit, const float *weight_scale, const float *bias,
     ck_activation act);
 void ck_conv_free(ck_conv *conv);
 
