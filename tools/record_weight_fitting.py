@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Records what NumPy gives for fitted and rounded weights: Tests/QuantizationTests/Recorded/weight_fitting.json.
+"""Records what NumPy gives for fitted and rounded weights: weight_fitting.json and rounding_enumeration.json in
+Tests/QuantizationTests/Recorded.
 
     tools/record_weight_fitting.py [--seed 5]
 
 Least squares come from numpy.linalg.lstsq on the rows themselves, GPTQ's codes from the algorithm as it was published
 (inverse covariance, its upper Cholesky factor, errors passed on column by column), the best choice of up and down from
-trying all of them.
+trying all of them: for 1,000 tiny layers, with every output for itself and with outputs coupled by a curvature G, in the
+form vec(D)^T (A kron G) vec(D) with the columns of D one after another.
 """
 import argparse
 import itertools
@@ -15,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 LIMIT = 127
+LAYERS = 1000
 
 
 def rows_of(random, count, width, outputs, correlation=0.6):
@@ -93,6 +96,50 @@ def scale_case(random, width):
     return {"weights": weights.tolist(), "importance": importance.tolist(), "scale": best(importance)}
 
 
+def rounded_matrix(matrix):
+    """Its lower triangle by rows, to few enough digits to be recorded, and the symmetric matrix of just these numbers."""
+    lower = [float(f"{matrix[i, j]:.7g}") for i in range(len(matrix)) for j in range(i + 1)]
+    full = np.zeros(matrix.shape)
+    full[np.tril_indices(len(matrix))] = lower
+    return lower, full + np.tril(full, -1).T
+
+
+def positive(random, size, decades):
+    """A random covariance with eigenvalues over up to so many decades."""
+    basis = np.linalg.qr(random.normal(0, 1, (size, size)))[0]
+    return basis @ np.diag(10 ** random.uniform(-decades, 0, size)) @ basis.T
+
+
+def form(vectors, matrix):
+    return (vectors @ matrix * vectors).sum(1)
+
+
+def tiny_layer(random):
+    """A layer in units of its scale, with the least objective over all choices of up and down, and in small layers over
+    the two codes below and the two above every weight."""
+    outputs = int(random.integers(1, 4))
+    width = int(random.integers(2, min(8, 16 // outputs) + 1))
+    covariance, inputs = rounded_matrix(positive(random, width, random.uniform(0, 4)))
+    curvature, coupling = rounded_matrix(positive(random, outputs, random.uniform(0, 3)))
+    weights = np.round(random.uniform(-6.9, 6.9, (outputs, width)), 5)
+    both = np.kron(inputs, coupling)
+    assert np.linalg.eigvalsh(both).min() > 0
+
+    nearest = (code(weights) - weights).T.ravel()
+    choices = np.array(list(itertools.product([0, 1], repeat=outputs * width)))
+    errors = choices + (np.floor(weights) - weights).T.ravel()
+    least = form(errors, both).min()
+    case = {}
+    if outputs * width <= 8:
+        wide = np.array(list(itertools.product([-1, 0, 1, 2], repeat=outputs * width)))
+        codes = np.clip(np.floor(weights).T.ravel() + wide, -7, 7)
+        case["leastOfFour"] = float(form(codes - weights.T.ravel(), both).min())
+    rows = np.array(list(itertools.product([0, 1], repeat=width)))
+    alone = sum(objective(np.floor(row) + rows - row, inputs).min() for row in weights)
+    return {"outputs": outputs, "weights": weights.ravel().tolist(), "covariance": covariance, "curvature": curvature,
+            "nearest": float(nearest @ both @ nearest), "least": float(least), "leastAlone": float(alone), **case}  # fmt: skip
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=5)
@@ -104,10 +151,14 @@ def main():
         "rounding": [rounding(random, *case) for case in ((6, 20, 3), (10, 20, 7), (12, 10, 15), (132, 3, 127))],
         "scales": [scale_case(random, width) for width in (3, 12, 40)],
     }
-    path = Path(__file__).resolve().parents[1] / "Tests/QuantizationTests/Recorded/weight_fitting.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result) + "\n")
-    print(path, path.stat().st_size, "bytes")
+    enumeration = {key: result[key] for key in ("producer", "version", "seed", "command")}
+    enumeration["layers"] = [tiny_layer(np.random.default_rng([seed, index])) for index in range(LAYERS)]
+    folder = Path(__file__).resolve().parents[1] / "Tests/QuantizationTests/Recorded"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in (("weight_fitting", result), ("rounding_enumeration", enumeration)):
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(content) + "\n")
+        print(path, path.stat().st_size, "bytes")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ enum WeightQuantization {
                 rows[channel(i), filled[channel(i)]] = x.isFinite ? Double(x) : 0
                 filled[channel(i)] += 1
             }
-            scales = WeightRounding.scales(
+            scales = ScaleChoice.scales(
                 for: rows, importance: [Double](repeating: 1, count: width), limit: limit)
         }
         var codes = [Int8](repeating: 0, count: values.count)

@@ -6,7 +6,7 @@ import TensorCore
 import Testing
 
 /// A layer whose patches are gathered in a way of its own.
-private enum Layer: String, CaseIterable, CustomTestStringConvertible {
+enum FittedKind: String, CaseIterable, CustomTestStringConvertible {
     case convolution, strided, dilated, grouped, depthwise, multiplied, transposed, fullyConnected, withoutBias
 
     var testDescription: String { rawValue }
@@ -64,18 +64,33 @@ extension Numbers {
     }
 }
 
-private struct Problem {
+struct FittingProblem {
     var reference: Graph
     var quantised: Graph
     var samples: [(float: [Tensor], quantised: [Tensor])]
 
-    init(_ layer: Layer, samples count: Int = 4, type: ElementType = .int8) throws {
+    /// - Parameters:
+    ///   - change: what happens to every sample's elements, `[1, 12, 10, 4]`.
+    ///   - weight: what weight number i of every output is multiplied with.
+    init(
+        _ layer: FittedKind, samples count: Int = 4, type: ElementType = .int8, weight: ((Int) -> Float)? = nil,
+        change: (inout [Float]) -> Void = { _ in }
+    ) throws {
         var random = Numbers(state: 3)
         reference = Graph(name: "one layer")
         let input = reference.addInput("input", TensorType(.float32, [1, 12, 10, 4]))
         reference.addOutput(try layer.add(to: &reference, input, &random))
+        if let weight, let place = reference.valueIDs.first(where: { [reference] in reference[$0].name == "weights" }),
+            let tensor = reference.constant(place)
+        {
+            let width = tensor.count / tensor.shape[0]
+            let values = tensor.elements(of: Float.self).enumerated().map { $1 * weight($0 % width) }
+            reference.setConstant(place, Tensor(values, shape: tensor.shape))
+        }
         samples = (0..<count).map { _ in
-            let sample = [random.smooth([1, 12, 10, 4])]
+            var values = random.smooth([1, 12, 10, 4]).elements(of: Float.self)
+            change(&values)
+            let sample = [Tensor(values, shape: [1, 12, 10, 4])]
             return (sample, sample)
         }
         var statistics = CalibrationStatistics()
@@ -91,14 +106,44 @@ private struct Problem {
             &graph, reference: reference, samples: samples, options: options, run: RunOptions(engine: .reference))
     }
 
-    func error(_ graph: Graph) throws -> Double {
-        let plans = try (Plan(reference), Plan(graph))
+    /// Sum of eᵀ G e over positions and samples; without G of |e|².
+    func error(_ graph: Graph, curvature: Matrix? = nil) throws -> Double {
+        let options = RunOptions(engine: .reference)
+        let plans = try (Plan(reference, options: options), Plan(graph, options: options))
         var sum = 0.0
         for sample in samples {
             let pair = try (plans.0.run(sample.float)[0].doubles(), plans.1.run(sample.quantised)[0].doubles())
-            for (a, b) in zip(pair.0, pair.1) { sum += (a - b) * (a - b) }
+            let errors = zip(pair.0, pair.1).map { $0 - $1 }
+            let outputs = curvature?.rows ?? 1
+            for (i, error) in errors.enumerated() {
+                let first = i / outputs * outputs
+                for j in 0..<outputs { sum += error * (curvature?[i % outputs, j] ?? 1) * errors[first + j] }
+            }
         }
         return sum
+    }
+
+    /// The quantised graph with int4 weights, rounded to the nearest multiple of a seventh of each channel's largest.
+    func fourBit() throws -> Graph {
+        var graph = quantised
+        let node = try #require(graph.nodes.first { $0.location == "layer" })
+        for place in node.inputs.compactMap({ $0 }) {
+            guard let tensor = graph.constant(place), let old = tensor.type.quantization else { continue }
+            let ratio = 127.0 / 7
+            let parameters = QuantizationParameters(
+                scales: old.scales.map { $0 * Float(ratio) }, zeroPoints: old.zeroPoints, axis: old.axis ?? 0)
+            let codes = tensor.doubles().map { ($0 / ratio).rounded() }
+            switch tensor.elementType {
+            case .int8:
+                graph.setConstant(
+                    place, Tensor(codes.map { Int8($0) }, shape: tensor.shape, as: .int4, quantization: parameters))
+            case .int32:
+                graph.setConstant(
+                    place, Tensor(codes.map { Int32($0) }, shape: tensor.shape, quantization: parameters))
+            default: break
+            }
+        }
+        return graph
     }
 }
 
@@ -106,9 +151,9 @@ private struct Problem {
     /// Sums of up to 36 products of numbers up to 1 in binary32, in different orders.
     private static let float32Sum = 36 * 36 * Double(Float.ulpOfOne)
 
-    @Test(arguments: Layer.allCases)
-    private func patchesTimesWeightsAreTheLayer(layer: Layer) throws {
-        let problem = try Problem(layer)
+    @Test(arguments: FittedKind.allCases)
+    private func patchesTimesWeightsAreTheLayer(layer: FittedKind) throws {
+        let problem = try FittingProblem(layer)
         let graph = problem.reference
         let node = try #require(graph.nodes.first { $0.location == "layer" })
         let geometry = try #require(LayerGeometry(node, in: graph))
@@ -166,9 +211,9 @@ private struct Problem {
         }
     }
 
-    @Test(arguments: Layer.allCases, [ElementType.int8, .int16])
-    private func coarseWeightsComeCloser(layer: Layer, type: ElementType) throws {
-        let problem = try Problem(layer, type: type)
+    @Test(arguments: FittedKind.allCases, [ElementType.int8, .int16])
+    private func coarseWeightsComeCloser(layer: FittedKind, type: ElementType) throws {
+        let problem = try FittingProblem(layer, type: type)
         var broken = problem.quantised
         let node = try #require(broken.nodes.first { $0.location == "layer" })
         let place = try #require(
@@ -187,7 +232,7 @@ private struct Problem {
 
     /// A name that no layer's result has leaves every layer as it is; the layer's own name fits it.
     @Test func fitsOnlyTheNamedLayers() throws {
-        let problem = try Problem(.convolution, samples: 2)
+        let problem = try FittingProblem(.convolution, samples: 2)
         let name = try #require(
             problem.quantised.nodes.first { if case .conv2D = $0.op { true } else { false } }.map {
                 problem.quantised[$0.outputs[0]].name
@@ -203,7 +248,7 @@ private struct Problem {
 
     @Test(arguments: WeightRounding.allCases, [false, true])
     private func theSameInputGivesTheSameBytes(rounding: WeightRounding, compensation: Bool) throws {
-        let problem = try Problem(.convolution, samples: 2)
+        let problem = try FittingProblem(.convolution, samples: 2)
         var graphs = [problem.quantised, problem.quantised]
         for index in graphs.indices {
             let fits = try LayerFitting.fit(

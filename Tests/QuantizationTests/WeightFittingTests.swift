@@ -51,7 +51,8 @@ extension Recorded.Rounding {
         let covariance = Matrix(rows: width, columns: width, covariance)
         let factor = try #require(LinearAlgebra.choleskyFactor(covariance))
         return method.round(
-            Matrix(rows: outputs, columns: width, weights), scales: scales, covariance: covariance, factor: factor)
+            Matrix(rows: outputs, columns: width, weights), grid: WeightGrid(scales: scales),
+            objective: RoundingObjective(covariance: covariance, factor: factor))
     }
 
     /// (ŵ - w) H (ŵ - w)ᵀ for every output.
@@ -110,7 +111,7 @@ extension Recorded.Rounding {
     @Test(arguments: Recorded.file?.scales ?? [])
     private func theScaleIsTheBestOfThoseTried(_ row: Recorded.Scales) {
         let weights = Matrix(rows: 1, columns: row.weights.count, row.weights)
-        #expect(WeightRounding.scales(for: weights, importance: row.importance) == [row.scale])
+        #expect(ScaleChoice.scales(for: weights, importance: row.importance) == [row.scale])
     }
 
     @Test func statisticsMergeInAnyOrder() throws {

@@ -1,106 +1,151 @@
-/// AdaRound's problem, up or down for every weight, by coordinate descent: a weight, or two in narrow layers,
-/// changes its side as long as that lowers tr((Ŵ - W) H (Ŵ - W)ᵀ). Ends in a local optimum, no worse than any of the starts.
+/// Lowers a rounding objective by changing codes, one or in narrow layers two at a time, until no such change helps.
+/// Ends in a local optimum, no worse than the start.
+///
+/// A change takes as many steps as a row has weights. With G, rows are visited in turn, which takes rows² * columns steps
+/// for every time over all of them, and layers of at most ``RowSearch/pairWidth`` weights are searched as one row of
+/// vec(Ŵ - W)ᵀ (G ⊗ H) vec(Ŵ - W).
 enum CoordinateDescent {
+    /// Times over all weights of a row, and over all rows where G couples them.
     private static let sweeps = 50
+    private static let visits = 8
+    /// Rows of at most this width are searched again from every neighbour of the optimum found.
+    private static let restartWidth = 64
 
-    static func round(
-        _ weights: Matrix, scales: [Float], limit: Double, covariance: Matrix, starts: [RoundedWeights]
+    /// - Parameter isFree: codes may be any of the grid; otherwise every weight goes up or down (AdaRound).
+    static func improve(
+        _ start: RoundedWeights, of weights: Matrix, grid: WeightGrid, objective: RoundingObjective, isFree: Bool
     ) -> RoundedWeights {
-        var best = starts[0]
-        for row in 0..<weights.rows {
-            var least = Double.infinity
-            for start in starts {
-                var search = RowSearch(weights, row, scale: Double(scales[row]), limit: limit, start: start)
-                let objective = search.descend(covariance, sweeps: sweeps)
-                guard objective < least else { continue }
-                least = objective
-                for column in 0..<weights.columns {
-                    best.codes[row * weights.columns + column] = Int8(search.codes[column])
+        var problem = Problem(start, weights, grid, objective, isFree: isFree)
+        let size = weights.elements.count
+        if objective.curvature == nil {
+            for row in 0..<weights.rows {
+                var search = problem.row(row)
+                Self.search(&search, objective.covariance)
+                problem.set(row, search)
+            }
+        } else if size <= RowSearch.pairWidth {
+            problem.searchAsOneRow()
+        } else {
+            for _ in 0..<visits {
+                var changes = 0
+                for row in 0..<weights.rows {
+                    var search = problem.row(row)
+                    search.descend(objective.covariance, sweeps: 2)
+                    changes += search.changes
+                    if search.changes > 0 { problem.set(row, search) }
                 }
+                if changes * 1000 <= size { break }
             }
         }
-        best.scales = scales
-        return best
+        return problem.rounded
     }
 
-    private struct RowSearch {
-        let lower: [Double]
-        let upper: [Double]
-        let scale: Double
-        var codes: [Double]
-        /// ŵ - w.
-        var errors: [Double]
-        /// H (ŵ - w).
-        private var gradient: [Double] = []
-
-        /// Gains below this share of a change's own cost are rounding.
-        private static let rounding = 1e-12
-        /// Layers of at most this width also change weights by twos, which takes width squared steps a sweep.
-        private static let pairWidth = 256
-
-        init(_ weights: Matrix, _ row: Int, scale: Double, limit: Double, start: RoundedWeights) {
-            self.scale = scale
-            let reals = (0..<weights.columns).map { weights[row, $0] / scale }
-            let lower = reals.map { min(max($0.rounded(.down), -limit), limit) }
-            let upper = reals.map { min(max($0.rounded(.up), -limit), limit) }
-            let codes = reals.indices.map { column in
-                min(max(Double(start.codes[row * weights.columns + column]), lower[column]), upper[column])
-            }
-            errors = zip(codes, reals).map { ($0 - $1) * scale }
-            (self.lower, self.upper, self.codes) = (lower, upper, codes)
-        }
-
-        private func change(_ column: Int) -> Double {
-            ((codes[column] == lower[column] ? upper[column] : lower[column]) - codes[column]) * scale
-        }
-
-        private mutating func flip(_ column: Int, by change: Double, _ covariance: Matrix) {
-            codes[column] += (change / scale).rounded()
-            errors[column] += change
-            LinearAlgebra.add(
-                change, covariance.elements, from: column * codes.count, count: codes.count, to: &gradient)
-        }
-
-        /// Returns the objective reached.
-        mutating func descend(_ covariance: Matrix, sweeps: Int) -> Double {
-            let width = codes.count
-            var product = Matrix(rows: 1, columns: width)
-            LinearAlgebra.multiply(Matrix(rows: 1, columns: width, errors), covariance, addingTo: &product)
-            gradient = product.elements
-            for _ in 0..<sweeps {
-                var hasChanged = false
-                for column in 0..<width where lower[column] < upper[column] {
-                    let step = change(column)
-                    let curvature = step * step * covariance[column, column]
-                    let rise = 2 * step * gradient[column] + curvature
-                    // A gain that rounding alone could make would let the search go in circles.
-                    if rise < -Self.rounding * curvature {
-                        flip(column, by: step, covariance)
-                        hasChanged = true
-                    } else if width <= Self.pairWidth, flipPair(column, step, rise, covariance) {
-                        hasChanged = true
-                    }
+    /// Descends, then tries every neighbour of where that ended as a new start.
+    private static func search(_ search: inout RowSearch, _ covariance: Matrix) {
+        search.descend(covariance, sweeps: sweeps)
+        guard search.codes.count <= restartWidth else { return }
+        var least = search.objective
+        var isBetter = true
+        while isBetter {
+            isBetter = false
+            for column in search.codes.indices {
+                for move in [-1.0, 1] where search.isAllowed(column, move) {
+                    var other = search
+                    other.change(column, by: move, covariance)
+                    other.descend(covariance, sweeps: sweeps)
+                    let reached = other.objective
+                    guard reached < least - 1e-9 * abs(least) else { continue }
+                    least = reached
+                    search = other
+                    isBetter = true
                 }
-                if !hasChanged { break }
             }
-            return zip(errors, gradient).reduce(0) { $0 + $1.0 * $1.1 }
+        }
+    }
+
+    private struct Problem {
+        var rounded: RoundedWeights
+        private let objective: RoundingObjective
+        private let factors: [Double]
+        private let lower: [Double]
+        private let upper: [Double]
+        private let steps: [Double]
+        private var codes: [Double]
+        private var errors: Matrix
+        private var products: Matrix
+
+        init(
+            _ start: RoundedWeights, _ weights: Matrix, _ grid: WeightGrid, _ objective: RoundingObjective,
+            isFree: Bool
+        ) {
+            let limit = grid.limit
+            let factors = start.codes.indices.map { grid.factor($0) }
+            let steps = factors.indices.map { Double(grid.scales[$0 / weights.columns]) * factors[$0] }
+            func bound(_ index: Int, _ rule: FloatingPointRoundingRule) -> Double {
+                min(max((weights.elements[index] / steps[index]).rounded(rule), -limit), limit)
+            }
+            let lower = factors.indices.map { isFree ? -limit : bound($0, .down) }
+            let upper = factors.indices.map { isFree ? limit : bound($0, .up) }
+            codes = factors.indices.map { min(max(Double(start.codes[$0]) / factors[$0], lower[$0]), upper[$0]) }
+            errors = Matrix(
+                rows: weights.rows, columns: weights.columns,
+                codes.indices.map { [codes] in codes[$0] * steps[$0] - weights.elements[$0] })
+            products = objective.products(errors)
+            rounded = start
+            rounded.scales = grid.scales
+            (self.objective, self.factors, self.lower, self.upper) = (objective, factors, lower, upper)
+            self.steps = steps
+            store(0..<codes.count)
         }
 
-        /// Changes `column`, which alone would raise the objective by `rise`, with the later one that makes most of it.
-        private mutating func flipPair(_ column: Int, _ step: Double, _ rise: Double, _ covariance: Matrix) -> Bool {
-            var best: (column: Int, step: Double, rise: Double)?
-            for other in column + 1..<max(codes.count, column + 1) where lower[other] < upper[other] {
-                let change = change(other)
-                let curvature = change * change * covariance[other, other]
-                let both =
-                    rise + 2 * change * gradient[other] + curvature + 2 * step * change * covariance[column, other]
-                guard both < -Self.rounding * curvature, both < best?.rise ?? 0 else { continue }
-                best = (other, change, both)
-            }
-            guard let best else { return false }
-            flip(column, by: step, covariance)
-            flip(best.column, by: best.step, covariance)
-            return true
+        private mutating func store(_ range: Range<Int>) {
+            for i in range { rounded.codes[i] = Int8(codes[i] * factors[i]) }
         }
+
+        private func range(_ row: Int) -> Range<Int> { row * errors.columns..<(row + 1) * errors.columns }
+
+        func row(_ row: Int) -> RowSearch {
+            let range = range(row)
+            return RowSearch(
+                lower: Array(lower[range]), upper: Array(upper[range]), steps: Array(steps[range]),
+                codes: Array(codes[range]), errors: Array(errors.elements[range]),
+                products: Array(products.elements[range]), weight: objective.weight(row),
+                linear: objective.coupled(products, row: row, isCoupling: true))
+        }
+
+        mutating func set(_ row: Int, _ search: RowSearch) {
+            let range = range(row)
+            codes.replaceSubrange(range, with: search.codes)
+            errors.elements.replaceSubrange(range, with: search.errors)
+            products.elements.replaceSubrange(range, with: search.products)
+            store(range)
+        }
+
+        mutating func searchAsOneRow() {
+            guard let curvature = objective.curvature else { return }
+            let whole = curvature.kronecker(objective.covariance)
+            var product = Matrix(rows: 1, columns: codes.count)
+            LinearAlgebra.multiply(Matrix(rows: 1, columns: codes.count, errors.elements), whole, addingTo: &product)
+            var search = RowSearch(
+                lower: lower, upper: upper, steps: steps, codes: codes, errors: errors.elements,
+                products: product.elements, linear: [Double](repeating: 0, count: codes.count))
+            CoordinateDescent.search(&search, whole)
+            codes = search.codes
+            store(0..<codes.count)
+        }
+    }
+}
+
+extension Matrix {
+    /// Block (i, j) of the result is element (i, j) of this matrix times `other`.
+    func kronecker(_ other: Matrix) -> Matrix {
+        var result = Matrix(rows: rows * other.rows, columns: columns * other.columns)
+        for row in 0..<result.rows {
+            for column in 0..<result.columns {
+                result[row, column] =
+                    self[row / other.rows, column / other.columns] * other[row % other.rows, column % other.columns]
+            }
+        }
+        return result
     }
 }

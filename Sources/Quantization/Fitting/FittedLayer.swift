@@ -15,6 +15,9 @@ struct FittedLayer {
     private let inputScale: Float
     private let isWide: Bool
     private let resolution: Double
+    /// One row and column for every output of all groups; nil when they count alike.
+    private let curvature: Matrix?
+    private let groupSize: Int?
 
     struct Result {
         var weights: Tensor
@@ -43,6 +46,12 @@ struct FittedLayer {
         inputScale = input.scale
         isWide = graph.type(of: operands.data).elementType == .int16
         choice = RowChoice(options: options, samples: samples)
+        let outputs = geometry.groups * geometry.outputs
+        curvature =
+            options.rounding == .kfac ? options.curvature[name].flatMap { $0.isCurvature(of: outputs) ? $0 : nil } : nil
+        groupSize = options.groupSize.flatMap {
+            weights.elementType == .int4 && $0 > 0 && $0 < geometry.width ? $0 : nil
+        }
         // The range of the output codes is 2^20 steps.
         let levels = graph.type(of: node.outputs[0]).elementType == .int16 ? 0x1p16 : 0x1p8
         resolution = Double(output.scale) * levels / 0x1p20
@@ -79,10 +88,12 @@ struct FittedLayer {
         var biases: [Float] = []
         var damping: Double?
         var rows = 0
+        var conditions: [CovarianceCondition] = []
         for group in statistics.indices {
             let problem = WeightProblem(
                 weights: start(of: group), heldOut: heldOut[group], options: choice.options,
-                limit: RoundedWeights.limit(weights.elementType))
+                limit: RoundedWeights.limit(weights.elementType), curvature: curvature(of: group),
+                groupSize: groupSize)
             let learnt = statistics[group]
             statistics[group] = GramStatistics(inputs: 0, outputs: 0, resolution: 1)
             rows = learnt.count
@@ -91,6 +102,7 @@ struct FittedLayer {
             scales += solution.weights.scales.map { $0 / inputScale }
             biases += solution.bias.map(Float.init)
             damping = solution.damping ?? damping
+            conditions.append(solution.condition)
         }
         guard scales.allSatisfy({ $0.isFinite && $0 > 0 }), biases.allSatisfy(\.isFinite),
             let axis = weights.type.quantization?.axis
@@ -98,17 +110,19 @@ struct FittedLayer {
         let parameters = QuantizationParameters(
             scales: scales, zeroPoints: [Int32](repeating: 0, count: scales.count), axis: axis)
         let newWeights = Tensor(
-            geometry.layout(codes), shape: weights.shape, as: weights.elementType, quantization: parameters)
+            geometry.layout(codes), shape: weights.shape, as: groupSize == nil ? weights.elementType : .int8,
+            quantization: parameters)
         let newBias = WeightQuantization.bias(
             Tensor(biases, shape: [biases.count]), inputScale: inputScale, weights: parameters, wide: isWide)
-        let energy = heldOut.reduce(0) { $0 + variance($1.targets) }
+        let energy = heldOut.indices.reduce(0) { $0 + variance(heldOut[$1].targets, curvature(of: $1)) }
         let before = error(weights, bias, heldOut) / max(energy, 1e-300)
         let after = error(newWeights, newBias, heldOut) / max(energy, 1e-300)
         return Result(
             weights: newWeights, bias: newBias,
             summary: LayerFit(
                 location: location, width: geometry.width, outputs: geometry.outputs * geometry.groups, rows: rows,
-                before: before, after: after, damping: damping, isKept: after < before))
+                before: before, after: after, damping: damping, groupSize: groupSize,
+                warning: CovarianceCondition.warning(conditions), isKept: after < before))
     }
 
     /// The float weights of a group in results per input code.
@@ -139,20 +153,39 @@ struct FittedLayer {
                     }
                 },
                 bias: channels.map { biases[$0] * Double(biasScales[biasScales.count == 1 ? 0 : $0]) },
-                heldOut[group])
+                heldOut[group], curvature: curvature(of: group))
         }
         return sum
     }
 
-    /// Sum of squared deviations of every output from its mean.
-    private func variance(_ targets: [Float]) -> Double {
-        let rows = Double(targets.count / geometry.outputs)
-        var sums = [Double](repeating: 0, count: geometry.outputs)
-        var squares = 0.0
-        for (i, y) in targets.enumerated() {
-            sums[i % geometry.outputs] += Double(y)
-            squares += Double(y) * Double(y)
+    /// The block of G that a group's outputs have among themselves.
+    private func curvature(of group: Int) -> Matrix? {
+        curvature?.block(from: group * geometry.outputs, count: geometry.outputs)
+    }
+
+    /// Sum over rows of dᵀ G d, where d are the outputs' deviations from their means.
+    private func variance(_ targets: [Float], _ curvature: Matrix?) -> Double {
+        let outputs = geometry.outputs
+        var means = [Double](repeating: 0, count: outputs)
+        for (i, y) in targets.enumerated() { means[i % outputs] += Double(y) }
+        let rows = Double(max(targets.count / outputs, 1))
+        let deviations = targets.enumerated().map { Double($1) - means[$0 % outputs] / rows }
+        return WeightProblem.energy(deviations, outputs: outputs, curvature: curvature)
+    }
+}
+
+extension Matrix {
+    /// Square, of this many outputs, and with something on the diagonal that weighs.
+    fileprivate func isCurvature(of outputs: Int) -> Bool {
+        rows == outputs && columns == outputs && elements.allSatisfy(\.isFinite) && meanOfDiagonal > 0
+    }
+
+    /// `count` rows and columns from one of each on.
+    fileprivate func block(from first: Int, count: Int) -> Matrix {
+        var result = Matrix(rows: count, columns: count)
+        for row in 0..<count {
+            for column in 0..<count { result[row, column] = self[first + row, first + column] }
         }
-        return squares - sums.reduce(0) { $0 + $1 * $1 / max(rows, 1) }
+        return result
     }
 }

@@ -9,32 +9,46 @@ struct WeightProblem {
     var options: FittingOptions
     /// Largest magnitude of a code.
     var limit = 127.0
+    /// G of the objective; nil when every output counts alike.
+    var curvature: Matrix?
+    /// Consecutive inputs with a factor of their own; nil for none.
+    var groupSize: Int?
 
     struct Solution {
         var weights: RoundedWeights
         var bias: [Double]
         var damping: Double?
+        var condition: CovarianceCondition
     }
 
-    /// Fitted and rounded weights. Nil when the statistics hold nothing to fit to.
+    /// Fitted and rounded weights. Nil without rows or with weights that are no numbers. Where inputs are constant the
+    /// rows say nothing of their weights, which stay near the float weights; the bias makes up for their means.
     func solve(_ statistics: GramStatistics) -> Solution? {
+        guard statistics.count > 0, weights.elements.allSatisfy(\.isFinite) else { return nil }
         let variances = statistics.variances
-        guard statistics.count > 1, variances.contains(where: { $0 > 0 }), weights.elements.allSatisfy(\.isFinite)
-        else {
-            return nil
-        }
         // The last input is rounded first: the one that matters most has all others to make up for its error.
         let order = variances.indices.sorted { (variances[$0], $0) < (variances[$1], $1) }
         let moments = statistics.moments(order: order)
-        guard var fitted = fit(moments, order) else { return nil }
+        guard let fitted = fit(moments, order) else { return nil }
         let importance = (0..<weights.columns).map { moments.covariance[$0, $0] }
-        let scales = WeightRounding.scales(for: fitted.weights, importance: importance, limit: limit)
-        let rounded = options.rounding.round(
-            fitted.weights, scales: scales, limit: limit, covariance: moments.covariance.addingToDiagonal(fitted.ridge),
-            factor: fitted.factor)
-        fitted.factor = Matrix(rows: 0, columns: 0)
+        let objective = RoundingObjective(
+            covariance: moments.covariance.addingToDiagonal(fitted.ridge), factor: fitted.factor,
+            curvature: options.rounding == .kfac ? curvature : nil, damping: options.curvatureDamping)
+        let rounded = ScaleChoice.round(
+            fitted.weights, by: options.rounding, grid: grid(fitted.weights, importance, order), objective: objective)
         return Solution(
-            weights: rounded.inOriginalOrder(order), bias: moments.bias(for: rounded.reals), damping: fitted.damping)
+            weights: rounded.inOriginalOrder(order), bias: moments.bias(for: rounded.reals), damping: fitted.damping,
+            condition: CovarianceCondition(
+                moments.covariance, rows: statistics.count, leastDamping: options.dampings.min() ?? 0))
+    }
+
+    private func grid(_ weights: Matrix, _ importance: [Double], _ order: [Int]) -> WeightGrid {
+        if let groupSize {
+            return ScaleChoice.grid(
+                for: weights, importance: importance, limit: limit, groups: order.map { $0 / groupSize })
+        }
+        return WeightGrid(
+            scales: ScaleChoice.scales(for: weights, importance: importance, limit: limit), limit: limit)
     }
 
     private struct Fitted {
@@ -46,7 +60,8 @@ struct WeightProblem {
 
     /// The real weights to round, by the ridge that held-out rows choose, and the factor of the damped covariance.
     private func fit(_ moments: CentredMoments, _ order: [Int]) -> Fitted? {
-        let unit = moments.covariance.meanOfDiagonal
+        let mean = moments.covariance.meanOfDiagonal
+        let unit = mean > 0 ? mean : 1
         let start = weights.permutedColumns(order)
         var best: Fitted?
         var least = Double.infinity
@@ -78,20 +93,25 @@ struct WeightProblem {
             weights: solution.permutedColumns(inverse).elements, bias: moments.bias(for: solution), heldOut)
     }
 
-    /// Sum of squared differences to the wanted results.
+    /// Sum over rows of eᵀ G e, where e is the difference to the wanted results; without G of |e|².
     static func squaredError(
-        weights: [Double], bias: [Double], _ heldOut: (rows: [Float], targets: [Float])
+        weights: [Double], bias: [Double], _ heldOut: (rows: [Float], targets: [Float]), curvature: Matrix? = nil
     ) -> Double {
         let outputs = bias.count
         let width = weights.count / max(outputs, 1)
         let results = LinearAlgebra.products(
             heldOut.rows, width: width, count: heldOut.rows.count / max(width, 1), weights: weights.map(Float.init))
-        var sum = 0.0
-        for (i, result) in results.enumerated() {
-            let difference = Double(result) + bias[i % outputs] - Double(heldOut.targets[i])
-            sum += difference * difference
-        }
-        return sum
+        let errors = results.indices.map { Double(results[$0]) + bias[$0 % outputs] - Double(heldOut.targets[$0]) }
+        return energy(errors, outputs: outputs, curvature: curvature)
+    }
+
+    /// Sum over rows of eᵀ G e for rows e of `outputs` numbers; without G of |e|².
+    static func energy(_ errors: [Double], outputs: Int, curvature: Matrix?) -> Double {
+        guard let curvature else { return errors.reduce(0) { $0 + $1 * $1 } }
+        let rows = Matrix(rows: errors.count / max(outputs, 1), columns: outputs, errors)
+        var products = Matrix(rows: rows.rows, columns: outputs)
+        LinearAlgebra.multiply(rows, curvature, addingTo: &products)
+        return zip(errors, products.elements).reduce(0) { $0 + $1.0 * $1.1 }
     }
 }
 
