@@ -81,7 +81,6 @@ import Testing
             var options = FittingOptions(rounding: rounding)
             options.curvature = ["layer": curvature]
             var graph = try problem.fourBit()
-            options.curvature = Dictionary(uniqueKeysWithValues: graph.valueIDs.map { (graph[$0].name, curvature) })
             #expect(try problem.fit(&graph, options).map(\.isKept) == [true])
             return try problem.error(graph, curvature: curvature)
         }
@@ -97,10 +96,7 @@ import Testing
         ].map { curvature in
             var options = FittingOptions(rounding: .kfac)
             var graph = try problem.fourBit()
-            if let curvature {
-                options.curvature = Dictionary(
-                    uniqueKeysWithValues: graph.valueIDs.map { (graph[$0].name, curvature) })
-            }
+            if let curvature { options.curvature = ["layer": curvature] }
             _ = try problem.fit(&graph, options)
             return try weights(graph)
         }
