@@ -28,6 +28,8 @@ public struct ConversionSummary: Sendable, Codable {
     /// Share of the multiply-accumulates with integer weights and activations; nil when nothing was quantised.
     public var integerShare: Double?
     public var float: [FloatGroup]
+    /// How every operand of layers with 4-bit operands is held; empty unless polishing was asked for.
+    public var operands: [OperandReport]
     /// What each method of post-training quantisation did; empty when nothing was quantised.
     public var methods: [MethodOutcome]
     /// What the page of `--report` shows; nil without it.
@@ -51,6 +53,7 @@ public struct ConversionSummary: Sendable, Codable {
         }
         integerShare = conversion.report?.integerShare
         methods = conversion.methods
+        operands = conversion.report?.operands ?? []
         float = (conversion.report?.floatNodes ?? []).map { reason, entries in
             var counts: [String: Int] = [:]
             for entry in entries { counts[entry.operatorName, default: 0] += 1 }
@@ -74,7 +77,28 @@ public struct ConversionSummary: Sendable, Codable {
             let names = group.operators.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
             lines.append("float, \(group.reason): \(names.joined(separator: ", "))")
         }
-        return lines + methods.map(\.line)
+        return lines + operandLines + methods.map(\.line)
+    }
+
+    /// Which layers multiply 4-bit codes and which only store them.
+    private var operandLines: [String] {
+        guard !operands.isEmpty else { return [] }
+        var lines: [String] = []
+        let even = operands.filter { $0.polishing == nil }
+        if !even.isEmpty {
+            let layers = Set(even.flatMap(\.layers)).sorted().joined(separator: ", ")
+            lines.append("multiply 4-bit codes of \(even.count) values: \(layers)")
+        }
+        for method in PolishingMethod.allCases {
+            let values = operands.filter { $0.polishing == method }
+            guard !values.isEmpty else { continue }
+            let layers = Set(values.flatMap(\.layers)).sorted().joined(separator: ", ")
+            let ratio = values.reduce(0) { $0 + log(max($1.polishedError, 1e-12) / max($1.plainError, 1e-12)) }
+            lines.append(
+                "store 4-bit codes of \(values.count) values by \(method.rawValue) and multiply int8, squared error "
+                    + String(format: "%.2f of even steps'", exp(ratio / Double(values.count))) + ": \(layers)")
+        }
+        return lines
     }
 
     private static func peakMemory() -> Int? {

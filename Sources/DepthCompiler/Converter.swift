@@ -81,6 +81,8 @@ public struct ConversionOptions: Sendable {
     /// What keeps 8 bits in 4-bit files.
     public var eightBit: EightBitLayers = .automatic(share: 0.1)
     public var activationStorage: ActivationStorage = .int4
+    /// How 4-bit operands may be polished; nil: they have even steps.
+    public var polishing: PolishingOptions?
     public var threads = 1
     public var engine: Engine = .fast
     /// The DSP that the file is to run on; nil for none in particular.

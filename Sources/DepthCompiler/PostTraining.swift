@@ -44,6 +44,7 @@ struct PostTraining {
         try Converter.fixHeadRanges(&quantization, graph, nil, options)
         if let location = try Converter.exactHeadNode(graph, options) { quantization.headNodes = [location] }
         quantization.widths = try widths(of: graph)
+        if options.precision == .w4a4 { quantization.polishing = options.polishing }
         guard let calibration else {
             return try quantize(source, with: options.statistics, quantization)
         }

@@ -9,7 +9,9 @@ struct QuantizationLowering {
     let options: QuantizationOptions
     let placements: [NodeID: NodePlacement]
     /// The values that get 4-bit codes when they are computed.
-    private let narrow: Set<ValueID>
+    private var narrow: Set<ValueID> = []
+    /// The 4-bit operands that tables expand.
+    private(set) var polishing = PolishingPlan()
     var target: Graph
     /// Parameters chosen for the values computed on integers.
     private(set) var chosen: [ValueID: QuantizationParameters] = [:]
@@ -22,6 +24,7 @@ struct QuantizationLowering {
     private var nativeFloat = Set<ValueID>()
     /// Values of `target` all of whose codes are 4-bit ones.
     private var restricted = Set<ValueID>()
+    private var polishedForm: [ValueID: ValueID] = [:]
 
     private struct Requantization: Hashable {
         var value: ValueID
@@ -36,8 +39,14 @@ struct QuantizationLowering {
         self.statistics = statistics
         self.options = options
         self.placements = placements
-        narrow = NarrowValues(source, placements, options.widths).values
         target = Graph(name: source.name)
+        if let polishing = options.polishing {
+            self.polishing = PolishingPlan(
+                source, statistics: statistics, options: polishing,
+                isNarrow: { placements[$0.id] == .integer && options.widths.hasNarrowOperands($0) },
+                parameters: { try? (calibratedParameters($0), calibratedParameters($0, isNarrow: true)) })
+        }
+        narrow = NarrowValues(source, placements, options.widths, except: Set(polishing.values.keys)).values
     }
 
     mutating func run() throws {
@@ -130,8 +139,20 @@ struct QuantizationLowering {
     /// The value as an operand of a convolution or product.
     private mutating func factor(_ value: ValueID, of node: Node) throws -> ValueID {
         guard options.widths.hasNarrowOperands(node), source.constant(value) == nil else { return try natural(value) }
+        if let polishing = polishing.values[value] { return try polished(value, polishing) }
         if let found = integerForm[value], restricted.contains(found) { return found }
         return try integer(value, calibratedParameters(value, isNarrow: true), isNarrow: true)
+    }
+
+    /// The value after it was stored with 4 bits and expanded.
+    private mutating func polished(_ value: ValueID, _ polishing: ValuePolishing) throws -> ValueID {
+        if let found = polishedForm[value] { return found }
+        let codes = try natural(value)
+        let polishing = try polishing.with(parameters(of: codes), channels: statistics.channelRanges[value] ?? [])
+        let result = try PolishedStorage.polish(
+            codes, polishing.table, name: "\(source[value].name)/polish", in: &target)
+        polishedForm[value] = result
+        return result
     }
 
     /// `value`, which has the parameters of 4-bit codes, with no code below theirs.

@@ -14,6 +14,8 @@ public struct QuantizationReport: Sendable {
     public var entries: [Entry]
     /// Parameters of the values computed on integers, by value name.
     public var parameters: [String: QuantizationParameters]
+    /// How the operands of layers with 4-bit operands are held; empty when no polishing was asked for.
+    public var operands: [OperandReport] = []
 
     init(source: Graph, placements: [NodeID: NodePlacement], ranges: [ValueID: QuantizationParameters]) {
         entries = source.nodes.map { node in

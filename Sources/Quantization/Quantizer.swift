@@ -23,6 +23,8 @@ public struct QuantizationOptions: Sendable, Hashable {
     public var perTensorMatrices = false
     /// Where 4 bits take the place of 8; with int8 activations only.
     public var widths = BitWidths()
+    /// How 4-bit operands may be polished; nil: they have even steps.
+    public var polishing: PolishingOptions?
     /// Moves powers of two from the channels of float operands into the weights of the convolution that reads them.
     public var balanceChannels: Bool
 
@@ -69,15 +71,23 @@ public enum Quantizer {
     /// What calibration has to gather of `graph` for ``balanced(_:statistics:options:)`` and
     /// ``quantize(_:statistics:options:)``.
     public static func request(_ graph: Graph, options: QuantizationOptions) -> CalibrationRequest {
-        var values = observedValues(graph, options: options)
-        guard options.balanceChannels, options.activationType != .int16 else {
-            return CalibrationRequest(values: values, channels: [], histograms: options.range.needsHistogram)
+        let placements = placements(graph, options)
+        var result = CalibrationRequest(
+            values: observedValues(graph, options: options), channels: [], histograms: options.range.needsHistogram)
+        if options.balanceChannels, options.activationType != .int16 {
+            let balanced = ChannelBalancing.observed(graph, placements)
+            result.values?.formUnion(balanced.all)
+            result.channels = balanced.all
+            result.channelDistributions = balanced.movable
         }
-        let balanced = ChannelBalancing.observed(graph, placements(graph, options))
-        values.formUnion(balanced.all)
-        return CalibrationRequest(
-            values: values, channels: balanced.all, channelDistributions: balanced.movable,
-            histograms: options.range.needsHistogram)
+        if options.polishing != nil {
+            let polished = PolishingPlan.observed(graph) {
+                placements[$0.id] == .integer && options.widths.hasNarrowOperands($0)
+            }
+            result.channelDistributions.formUnion(polished)
+            if !polished.isEmpty { result.histograms = true }
+        }
+        return result
     }
 
     /// What a statistics file holds: all float values with their channels, so that ranges of every method and
@@ -177,7 +187,8 @@ public enum Quantizer {
         var lowering = QuantizationLowering(
             source: graph, statistics: statistics, options: options, placements: placements)
         try lowering.run()
-        let report = QuantizationReport(source: graph, placements: placements, ranges: lowering.chosen)
+        var report = QuantizationReport(source: graph, placements: placements, ranges: lowering.chosen)
+        report.operands = lowering.polishing.report
         return QuantizationResult(graph: lowering.target, report: report)
     }
 }

@@ -111,6 +111,14 @@ struct Convert: ParsableCommand {
     var activationStorage: ActivationStorage = .int4
 
     @Option(
+        help: """
+            With w4a4, how operands that 16 even steps serve badly are stored with 4 bits and expanded to int8 by a table \
+            before they are multiplied: channel (even steps by channel), lognp (by logarithm), codebook (least squared \
+            error), auto (whichever is expected to be best) or none (default: auto).
+            """)
+    var polish: PolishChoice?
+
+    @Option(
         help: ArgumentHelp(
             "The curve head: keep (none), hilbert, serpentine, thermometer, phase or auto (default: the recipe's).",
             discussion: """
@@ -159,6 +167,7 @@ struct Convert: ParsableCommand {
         if !eightBit.isEmpty || eightBitShare != nil, !precision.isFourBit {
             throw ValidationError("--eight-bit is about --precision w4a8 and w4a4")
         }
+        if polish != nil, !precision.isFourBit { throw ValidationError("--polish is about --precision w4a4") }
         _ = try chosenEightBit()
     }
 
@@ -180,12 +189,15 @@ struct Convert: ParsableCommand {
         options.correctBiases = biasCorrection ?? known?.quantization.biasCorrection ?? true
         options.balanceChannels = channelBalancing ?? known?.quantization.channelBalancing ?? true
         options.statistics = try statistics.map { try StatisticsFile.load($0) }
-        options.weights = weights?.rounding ?? known?.quantization.weights ?? (precision.isFourBit ? .adaRound : .nearest)
-        options.compensation = compensation ?? known?.quantization.compensation ?? (precision == .mixed || precision.isFourBit)
+        options.weights =
+            weights?.rounding ?? known?.quantization.weights ?? (precision.isFourBit ? .adaRound : .nearest)
+        options.compensation =
+            compensation ?? known?.quantization.compensation ?? (precision == .mixed || precision.isFourBit)
         options.equalize = equalization ?? known?.quantization.equalization ?? true
         options.budget = try chosenBudget() ?? known?.quantization.budget ?? options.budget
         options.eightBit = try chosenEightBit()
         options.activationStorage = activationStorage
+        options.polishing = (polish ?? .auto).options
         options.delegate = try target(model)
         options.recipe = known
         options.exactHead = try exactHead(known, model)
@@ -348,6 +360,21 @@ enum HeadChoice: String, CaseIterable, ExpressibleByArgument {
 
     var exact: ExactCurve.Kind? { ExactCurve.Kind(rawValue: rawValue) }
     var curve: CurveDecoding.Kind? { CurveDecoding.Kind(rawValue: rawValue) }
+}
+
+/// Values of `--polish`: which layouts of 4-bit codes polishing may choose from.
+enum PolishChoice: String, CaseIterable, ExpressibleByArgument {
+    case auto, none, channel, lognp, codebook
+
+    var options: PolishingOptions? {
+        switch self {
+        case .auto: PolishingOptions()
+        case .none: nil
+        case .channel: PolishingOptions(methods: [.channel])
+        case .lognp: PolishingOptions(methods: [.lognp])
+        case .codebook: PolishingOptions(methods: [.codebook])
+        }
+    }
 }
 
 /// Values of `--weights`.

@@ -22,7 +22,10 @@ package enum NarrowCodes {
 struct NarrowValues {
     let values: Set<ValueID>
 
-    init(_ graph: Graph, _ placements: [NodeID: NodePlacement], _ widths: BitWidths) {
+    /// - Parameter polished: values that are computed with 8 bits and stored with 4.
+    init(
+        _ graph: Graph, _ placements: [NodeID: NodePlacement], _ widths: BitWidths, except polished: Set<ValueID> = []
+    ) {
         var found = Set<ValueID>()
         guard widths.activations == 4 else {
             values = found
@@ -31,7 +34,7 @@ struct NarrowValues {
         for node in graph.nodes.reversed() where placements[node.id] == .integer {
             for output in node.outputs where graph.type(of: output).elementType == .float32 {
                 let users = graph.users(of: output).map { graph[$0] }
-                guard !users.isEmpty, !graph.isOutput(output) else { continue }
+                guard !users.isEmpty, !graph.isOutput(output), !polished.contains(output) else { continue }
                 let isNarrow = users.allSatisfy { user in
                     guard placements[user.id] == .integer else { return false }
                     if user.op.multipliesAndAccumulates { return widths.hasNarrowOperands(user) }
