@@ -32,6 +32,8 @@ public struct ConversionSummary: Sendable, Codable {
     public var operands: [OperandReport]
     /// What each method of post-training quantisation did; empty when nothing was quantised.
     public var methods: [MethodOutcome]
+    /// Why the result may be worse than it needs to be.
+    public var warnings: [String]
     /// What the page of `--report` shows; nil without it.
     public var report: AccuracyReport?
 
@@ -53,6 +55,7 @@ public struct ConversionSummary: Sendable, Codable {
         }
         integerShare = conversion.report?.integerShare
         methods = conversion.methods
+        warnings = conversion.warnings
         operands = conversion.report?.operands ?? []
         float = (conversion.report?.floatNodes ?? []).map { reason, entries in
             var counts: [String: Int] = [:]

@@ -110,6 +110,8 @@ public struct Conversion: Sendable {
     public var methods: [MethodOutcome] = []
     /// What was assumed, one sentence each.
     public var assumptions: [String] = []
+    /// Why the result may be worse than it needs to be, one sentence each.
+    public var warnings: [String] = []
     /// What was done beyond what was asked for in so many words, one sentence each.
     public var notes: [String] = []
     /// The decode table of an exact head whose components are the output.

@@ -59,6 +59,7 @@ struct PostTraining {
             methods += outcomes
         }
         let extrema = try options.statistics == nil ? channelExtrema(of: graph, calibration, quantization) : nil
+        let wideChannels = extrema?.wideChannelWarnings(of: graph) ?? []
         if options.equalize, let extrema,
             let (equalized, outcome) = try equalized(graph, extrema, calibration, quantization)
         {
@@ -67,6 +68,7 @@ struct PostTraining {
         }
         let statistics = try balanced(&graph, calibration, quantization)
         try Converter.fixHeadRanges(&quantization, graph, statistics, options)
+        let warnings = statistics.warnings(of: graph) + wideChannels
         var result = try Quantizer.quantize(graph, statistics: statistics, options: quantization)
         if options.precision == .mixed {
             let plain = Mixed(graph: graph, statistics: statistics, quantization: quantization, result: result)
@@ -82,7 +84,7 @@ struct PostTraining {
         }
         return Conversion(
             bytes: [], graph: result.graph, report: result.report, floatGraph: graph, methods: methods,
-            assumptions: assumptions)
+            assumptions: assumptions, warnings: warnings)
     }
 
     /// What statistics alone allow: ranges and balanced channels. A statistics file also rules out equalisation and
@@ -360,10 +362,12 @@ struct PostTraining {
             &fitted, reference: reference, samples: samples,
             options: FittingOptions(rounding: options.weights, compensation: options.compensation), run: run
         ) { progress("fit weights", $0, $1) }
-        return try keep(
+        var outcome = try keep(
             fitted, insteadOf: &graph, try Plan(reference, options: run), calibration,
             method: "weights by \(options.weights.rawValue)\(options.compensation ? " with compensation" : "")",
             detail: "\(fits.filter(\.isKept).count) of \(fits.count) layers", margin: Self.fittingMargin)
+        outcome.steps = fits.compactMap { fit in fit.warning.map { "poor evidence for \(fit.location): \($0)" } }
+        return outcome
     }
 
     /// Puts `candidate` in place of `graph` when the squared error of its outputs for held-out samples, against those of

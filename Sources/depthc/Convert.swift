@@ -225,6 +225,7 @@ struct Convert: ParsableCommand {
             progress?.bar.update(done, total)
         }
         conversion.assumptions.forEach { note("assumed: \($0)") }
+        conversion.warnings.forEach { note("warning: \($0)") }
         conversion.notes.forEach { note($0) }
         try AtomicFile.write(conversion.bytes, to: output)
         var summary = ConversionSummary(

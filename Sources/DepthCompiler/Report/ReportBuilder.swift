@@ -80,7 +80,7 @@ public struct ReportBuilder {
                 path: output, byteCount: conversion.bytes.count, graph: conversion.graph, model: model, recipe: recipe),
             options: options)
         methods = conversion.methods
-        self.remarks += remarks + conversion.notes + conversion.assumptions
+        self.remarks += remarks + conversion.warnings + conversion.notes + conversion.assumptions
         for (reason, entries) in conversion.report?.floatNodes ?? [] {
             for entry in entries { reasons[entry.location] = reason.rawValue }
         }
