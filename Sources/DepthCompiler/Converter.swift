@@ -72,6 +72,11 @@ public struct ConversionOptions: Sendable {
     public var weights: WeightRounding = .nearest
     /// Fits the weights to the float layers' results on quantised inputs before they are rounded.
     public var compensation = false
+    /// Whose error rounding by the KFAC objective lowers.
+    public var curvatureScope = CurvatureOptions.Scope.network
+    /// Inputs of a layer that share a factor of their 4-bit weights' scale: 32, 64 or 128; nil for one scale for each
+    /// output channel alone.
+    public var groupSize: Int?
     /// Evens out the channels of float values before they are quantised.
     public var balanceChannels = true
     /// Scales channels of small numbers up, with the weights before and behind them taking the factors.

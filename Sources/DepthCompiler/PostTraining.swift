@@ -18,8 +18,6 @@ struct PostTraining {
     private static let heldOutSamples = 2
     /// Samples that channel extrema for equalisation come from.
     static let equalizationSamples = 4
-    /// Samples on which every rounding is measured by itself.
-    private static let sensitivitySamples = 2
 
     let options: ConversionOptions
     let calibration: SampleFolder?
@@ -70,6 +68,9 @@ struct PostTraining {
         try Converter.fixHeadRanges(&quantization, graph, statistics, options)
         let warnings = statistics.warnings(of: graph) + wideChannels
         var result = try Quantizer.quantize(graph, statistics: statistics, options: quantization)
+        if let outcome = try chooseWidths(&quantization, &result, graph, statistics, calibration) {
+            methods.append(outcome)
+        }
         if options.precision == .mixed {
             let plain = Mixed(graph: graph, statistics: statistics, quantization: quantization, result: result)
             let (chosen, outcome) = try mixedPrecision(plain, source, extrema, calibration)
@@ -111,24 +112,6 @@ struct PostTraining {
         return Conversion(
             bytes: [], graph: result.graph, report: result.report, floatGraph: graph,
             assumptions: options.correctBiases || options.weights != .nearest || options.compensation ? [note] : [])
-    }
-
-    // MARK: Bit widths
-
-    /// The widths that the precision and the names of 8-bit layers say.
-    private func widths(of graph: Graph) throws -> BitWidths {
-        var result = BitWidths(
-            weights: options.precision.isFourBit ? 4 : 8, activations: options.precision == .w4a4 ? 4 : 8)
-        guard options.precision.isFourBit, options.eightBit != .none else { return result }
-        result.keep8Bits(graph.endLayers().map { graph[$0].location })
-        if case .named(let names) = options.eightBit {
-            let found = try resolve(names, in: graph, option: "--eight-bit")
-            result.keep8Bits(
-                graph.nodes.filter { node in
-                    found.contains(node.location) || node.outputs.contains { found.contains(graph[$0].name) }
-                }.map(\.location))
-        }
-        return result
     }
 
     // MARK: Samples
@@ -265,11 +248,8 @@ struct PostTraining {
         _ plain: Mixed, _ source: Graph, _ extrema: CalibrationStatistics?, _ calibration: SampleFolder
     ) throws -> (Mixed, MethodOutcome) {
         let plan = try Plan(plain.graph, options: run)
-        let samples = try (0..<Self.sensitivitySamples).map { $0 * heldOut.lowerBound / Self.sensitivitySamples }.map {
-            try calibration.tensors($0, for: plain.graph)
-        }
         let noise = try Quantizer.noise(
-            of: plain.result.graph, reference: plain.graph, plan: plan, samples: samples,
+            of: plain.result.graph, reference: plain.graph, plan: plan, samples: measured(calibration, plain.graph),
             progress: { progress("measure every rounding", $0, $1) })
         let choice = Quantizer.mixedPrecision(
             plain.graph, noise: noise, base: source, statistics: extrema ?? CalibrationStatistics(),
@@ -360,7 +340,7 @@ struct PostTraining {
         var fitted = graph
         let fits = try LayerFitting.fit(
             &fitted, reference: reference, samples: samples,
-            options: FittingOptions(rounding: options.weights, compensation: options.compensation), run: run
+            options: fittingOptions(for: reference, calibration), run: run
         ) { progress("fit weights", $0, $1) }
         var outcome = try keep(
             fitted, insteadOf: &graph, try Plan(reference, options: run), calibration,
@@ -388,7 +368,7 @@ struct PostTraining {
     /// The nodes and values of the graph that `names` mean; nodes are called as in the source.
     ///
     /// - Throws: `Diagnostic` (.usage) for a name that is neither.
-    private func resolve(
+    func resolve(
         _ names: Set<String>, in graph: Graph, option: String = "--keep-float"
     ) throws(Diagnostic) -> Set<String> {
         let nodes = graph.nodes

@@ -128,11 +128,13 @@ public enum Quantizer {
     /// - Parameters:
     ///   - plan: runs `reference`.
     ///   - samples: inputs of `reference`.
+    ///   - kinds: which roundings are measured.
     public static func noise(
-        of quantized: Graph, reference: Graph, plan: Plan, samples: [[Tensor]], progress: (Int, Int) -> Void
+        of quantized: Graph, reference: Graph, plan: Plan, samples: [[Tensor]],
+        kinds: Set<NoiseSource.Kind> = [.activation, .weights], progress: (Int, Int) -> Void
     ) throws -> [NoiseSource] {
         try NoiseSensitivity(reference: reference, quantized: quantized, plan: plan)
-            .measure(samples: samples, progress: progress)
+            .measure(samples: samples, kinds: kinds, progress: progress)
     }
 
     /// The operators to keep in float and the activations to split so that the error falls the most while the latency that

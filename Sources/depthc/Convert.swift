@@ -71,8 +71,19 @@ struct Convert: ParsableCommand {
         help: "Evens out channels before they are quantised, by powers of two (default: the recipe's, else yes).")
     var channelBalancing: Bool?
 
-    @Option(help: "How weights are rounded: nearest, gptq or adaround (default: the recipe's, else nearest).")
+    @Option(
+        help: """
+            How weights are rounded: nearest, gptq, adaround (by each layer's own error), kfac (by the network's error) or \
+            brecq (by the error of the layer's block). Default: the recipe's, else nearest, with 4 bits adaround.
+            """)
     var weights: WeightMethod?
+
+    @Option(
+        help: """
+            Inputs of a layer whose 4-bit weights share a factor of their scale: 32, 64, 128, or none (default: none). Such \
+            weights are stored as int8, because LiteRT runs groups of int4 for float activations only.
+            """)
+    var groupSize: GroupSize = .none
 
     @Flag(
         inversion: .prefixedNo,
@@ -168,6 +179,9 @@ struct Convert: ParsableCommand {
             throw ValidationError("--eight-bit is about --precision w4a8 and w4a4")
         }
         if polish != nil, !precision.isFourBit { throw ValidationError("--polish is about --precision w4a4") }
+        if groupSize != .none, !precision.isFourBit {
+            throw ValidationError("--group-size is about --precision w4a8 and w4a4")
+        }
         _ = try chosenEightBit()
     }
 
@@ -198,6 +212,8 @@ struct Convert: ParsableCommand {
         options.eightBit = try chosenEightBit()
         options.activationStorage = activationStorage
         options.polishing = (polish ?? .auto).options
+        options.groupSize = groupSize.inputs
+        options.curvatureScope = weights == .brecq ? .block : .network
         options.delegate = try target(model)
         options.recipe = known
         options.exactHead = try exactHead(known, model)
@@ -380,13 +396,24 @@ enum PolishChoice: String, CaseIterable, ExpressibleByArgument {
 
 /// Values of `--weights`.
 enum WeightMethod: String, CaseIterable, ExpressibleByArgument {
-    case nearest, gptq, adaround
+    case nearest, gptq, adaround, kfac, brecq
 
     var rounding: WeightRounding {
         switch self {
         case .nearest: .nearest
         case .gptq: .gptq
         case .adaround: .adaRound
+        case .kfac, .brecq: .kfac
         }
     }
+}
+
+/// Values of `--group-size`.
+enum GroupSize: String, CaseIterable, ExpressibleByArgument {
+    case none
+    case of32 = "32"
+    case of64 = "64"
+    case of128 = "128"
+
+    var inputs: Int? { Int(rawValue) }
 }
