@@ -74,8 +74,8 @@ struct SingleNode {
     /// The computed values that it reads, each once.
     private let sources: [ValueID]
 
-    /// Constants among the operands are those of `graph`.
-    init(_ node: Node, _ graph: Graph, operands: [Operand?], options: RunOptions) throws {
+    /// Constants among the operands are those of `graph`; `op` takes the place of the node's own operator.
+    init(_ node: Node, _ graph: Graph, operands: [Operand?], options: RunOptions, op: Operator? = nil) throws {
         var single = Graph(name: node.location)
         var sources: [ValueID] = []
         var mapped: [ValueID: ValueID] = [:]
@@ -96,7 +96,7 @@ struct SingleNode {
             }
         }
         let outputs = try single.addNode(
-            node.op, inputs, names: node.outputs.map { graph[$0].name }, location: node.location,
+            op ?? node.op, inputs, names: node.outputs.map { graph[$0].name }, location: node.location,
             quantization: graph.outputTypes(of: node).map(\.quantization))
         for output in outputs { single.addOutput(output) }
         plan = try Plan(single, options: options)
