@@ -27,6 +27,8 @@ extension PostTraining {
     /// Lets the layers that 4 bits cost most keep 8, within the share that the options say; kept when the held-out error
     /// falls. Nil when nothing is to be chosen.
     ///
+    /// Roundings are measured with even steps, which polishing may better afterwards.
+    ///
     /// - Parameter result: `graph` quantised with 4 bits wherever they are allowed.
     func chooseWidths(
         _ quantization: inout QuantizationOptions, _ result: inout QuantizationResult, _ graph: Graph,
@@ -34,8 +36,11 @@ extension PostTraining {
     ) throws -> MethodOutcome? {
         guard options.precision.isFourBit, case .automatic(let share) = options.eightBit, share > 0 else { return nil }
         let plan = try Plan(graph, options: run)
+        var even = quantization
+        even.polishing = nil
         let noise = try Quantizer.noise(
-            of: result.graph, reference: graph, plan: plan, samples: measured(calibration, graph),
+            of: Quantizer.quantize(graph, statistics: statistics, options: even).graph, reference: graph, plan: plan,
+            samples: measured(calibration, graph),
             kinds: [.weights, .operands], progress: { progress("measure 4-bit layers", $0, $1) })
         let choice = BitWidths.choose(graph, noise: noise, share: share)
         guard !choice.steps.isEmpty else { return nil }
@@ -53,19 +58,6 @@ extension PostTraining {
             detail: "\(choice.steps.count) choices with \(percent(choice.multiplyAccumulateShare)) of the "
                 + "multiply-accumulates and \(percent(choice.weightShare)) of the weights",
             steps: choice.steps)
-    }
-
-    /// What the rounding of weights is to know of the network behind every layer.
-    func fittingOptions(for reference: Graph, _ calibration: SampleFolder) throws -> FittingOptions {
-        var result = FittingOptions(rounding: options.weights, compensation: options.compensation)
-        result.groupSize = options.groupSize
-        if options.weights == .kfac {
-            result.curvature = try OutputCurvature.estimate(
-                graph: reference, samples: measured(calibration, reference), run: run,
-                options: CurvatureOptions(scope: options.curvatureScope)
-            ) { progress("measure curvature", $0, $1) }
-        }
-        return result
     }
 
     /// A few samples among those that weights are fitted to.

@@ -11,11 +11,14 @@ struct PostTraining {
     private static let biasCorrectionSamples = 4
     /// What of the held-out squared error fitted weights may leave. Weights have many degrees of freedom: what gains less
     /// on samples like those that they were fitted to may lose on others (measured on the bundled U-Net).
-    private static let fittingMargin = 0.9
+    static let fittingMargin = 0.9
     /// Samples that fitting weights looks at; all their values at one place of the graph are in memory at once.
-    private static let fittingSamples = 16
+    static let fittingSamples = 16
     /// Samples, the last ones, that decide what is kept.
     private static let heldOutSamples = 2
+    /// The most of them, and their share of all samples, with 4 bits, where two tell too little: single pixels on the other
+    /// side of an edge decide their error.
+    private static let fourBitHeldOut = (most: 6, share: 5)
     /// Samples that channel extrema for equalisation come from.
     static let equalizationSamples = 4
 
@@ -117,9 +120,11 @@ struct PostTraining {
     // MARK: Samples
 
     /// The samples that decide what is kept: the last ones.
-    static func heldOut(of calibration: SampleFolder?) -> Range<Int> {
+    static func heldOut(of calibration: SampleFolder?, isFourBit: Bool = false) -> Range<Int> {
         let all = calibration?.count ?? 0
-        return all - min(heldOutSamples, max(all - 1, 1))..<all
+        let wanted =
+            isFourBit ? max(heldOutSamples, min(fourBitHeldOut.most, all / fourBitHeldOut.share)) : heldOutSamples
+        return all - min(wanted, max(all - 1, 1))..<all
     }
 
     /// How many samples, the first ones, weights are fitted to.
@@ -127,7 +132,7 @@ struct PostTraining {
         max(1, min(fittingSamples, heldOut(of: calibration).lowerBound))
     }
 
-    var heldOut: Range<Int> { Self.heldOut(of: calibration) }
+    var heldOut: Range<Int> { Self.heldOut(of: calibration, isFourBit: options.precision.isFourBit) }
 
     /// Statistics of the values that quantisation asks for, from the first `count` samples (nil: all), with extrema of the
     /// channels of `channels`.
@@ -323,36 +328,9 @@ struct PostTraining {
         return other.relative < plain.relative ? other : plain
     }
 
-    // MARK: Weights
-
-    /// Fits the weights of `graph` as the options say and keeps the result when it brings the outputs for held-out
-    /// samples closer to those of `reference`.
-    private func fitWeights(
-        of graph: inout Graph, towards reference: Graph, _ calibration: SampleFolder
-    ) throws -> MethodOutcome {
-        let count = Self.fittingCount(of: calibration)
-        let samples = try (0..<count).map { index in
-            (
-                float: try calibration.tensors(index, for: reference),
-                quantised: try calibration.tensors(index, for: graph)
-            )
-        }
-        var fitted = graph
-        let fits = try LayerFitting.fit(
-            &fitted, reference: reference, samples: samples,
-            options: fittingOptions(for: reference, calibration), run: run
-        ) { progress("fit weights", $0, $1) }
-        var outcome = try keep(
-            fitted, insteadOf: &graph, try Plan(reference, options: run), calibration,
-            method: "weights by \(options.weights.rawValue)\(options.compensation ? " with compensation" : "")",
-            detail: "\(fits.filter(\.isKept).count) of \(fits.count) layers", margin: Self.fittingMargin)
-        outcome.steps = fits.compactMap { fit in fit.warning.map { "poor evidence for \(fit.location): \($0)" } }
-        return outcome
-    }
-
     /// Puts `candidate` in place of `graph` when the squared error of its outputs for held-out samples, against those of
     /// the float `plan`, falls below `margin` times what it was.
-    private func keep(
+    func keep(
         _ candidate: Graph, insteadOf graph: inout Graph, _ plan: Plan, _ calibration: SampleFolder, method: String,
         detail: String, margin: Double = 1
     ) throws -> MethodOutcome {

@@ -205,7 +205,7 @@ struct MixedPrecisionSearch {
         guard let producer = graph[source.value].producer else {
             return source.kind == .activation ? readers(of: source.value) : []
         }
-        if source.kind == .weights { return [producer] }
+        if source.kind != .activation { return [producer] }
         return makers(of: producer).union(readers(of: source.value))
     }
 

@@ -10,10 +10,13 @@ public struct NoiseSource: Sendable {
         case activation
         /// The weights of an operator become codes.
         case weights
+        /// What an operator reads becomes 4-bit codes, for it alone.
+        case operands
     }
 
     public var kind: Kind
-    /// The value whose rounding it is, or the result of the operator whose weights are rounded, in the float graph.
+    /// The value whose rounding it is, or the result of the operator whose weights or operands are rounded, in the float
+    /// graph.
     public var value: ValueID
     /// Mean over samples and outputs of the squared change relative to the output's variance.
     public var relativeError: Double
@@ -35,8 +38,10 @@ struct NoiseSensitivity {
     }
 
     /// - Parameter samples: inputs of the float graph.
-    func measure(samples: [[Tensor]], progress: (Int, Int) -> Void) throws -> [NoiseSource] {
-        let replacements = self.replacements()
+    func measure(
+        samples: [[Tensor]], kinds: Set<NoiseSource.Kind>, progress: (Int, Int) -> Void
+    ) throws -> [NoiseSource] {
+        let replacements = self.replacements().filter { kinds.contains($0.kind) }
         let wanted = try samples.map { try plan.run($0) }
         var result: [NoiseSource] = []
         for (index, candidate) in replacements.enumerated() {
@@ -62,18 +67,34 @@ struct NoiseSensitivity {
     /// How a value is rounded.
     private struct Codes: Hashable {
         var parameters: QuantizationParameters
-        var type: ElementType
+        var lowest: Int64
+        var highest: Int64
+
+        /// Of a value of a quantised graph; nil when it is none of activation codes.
+        init?(_ value: ValueID, in graph: Graph) {
+            let type = graph.type(of: value)
+            guard let parameters = type.quantization, !parameters.isPerChannel, type.elementType != .int32,
+                let range = type.elementType.integerRange
+            else { return nil }
+            self.parameters = parameters
+            isNarrow = type.elementType == .int4 || NarrowCodes.hold(value, in: graph)
+            lowest = type.elementType == .int8 && isNarrow ? Int64(NarrowCodes.lowest) : range.lowerBound
+            highest = range.upperBound
+        }
+
+        /// True for 4-bit codes.
+        var isNarrow: Bool
     }
 
     private func replacements() -> [Candidate] {
         var codes: [String: [Codes]] = [:]
         for node in quantized.nodes {
             for output in node.outputs {
-                let value = quantized[output]
-                guard let parameters = value.type.quantization, value.type.elementType != .int32 else { continue }
+                // 4-bit codes are the matter of those that read them.
+                guard let found = Codes(output, in: quantized), !found.isNarrow else { continue }
                 // QUANTIZE nodes are called after the value they round.
+                let value = quantized[output]
                 let name = node.op.isQuantize ? String(value.name.dropLast("/quantize".count)) : value.name
-                let found = Codes(parameters: parameters, type: value.type.elementType)
                 if codes[name]?.contains(found) != true { codes[name, default: []].append(found) }
             }
         }
@@ -82,8 +103,8 @@ struct NoiseSensitivity {
         var result: [Candidate] = []
         for node in reference.nodes {
             guard let output = node.outputs.first else { continue }
-            if let twin = integerNodes[node.location], let candidate = weights(of: node, output, twin) {
-                result.append(candidate)
+            if let twin = integerNodes[node.location] {
+                result += [weights(of: node, output, twin), operands(of: node, output, twin)].compactMap { $0 }
             }
             guard node.op.rounds else { continue }
             for output in node.outputs {
@@ -100,7 +121,7 @@ struct NoiseSensitivity {
     private func weights(of node: Node, _ output: ValueID, _ twin: Node) -> Candidate? {
         guard node.inputs.count > 1, node.op.multipliesAndAccumulates, let float = reference.constant(node.inputs[1]),
             let codes = quantized.constant(twin.inputs[1]), float.elementType == .float32,
-            codes.type.quantization != nil, codes.elementType == .int8
+            codes.type.quantization != nil, [.int8, .int4].contains(codes.elementType)
         else { return nil }
         let real = Tensor(codes.realValues().map { Float($0) }, shape: codes.shape)
         // The function of the node with its own float bias and the reals behind the codes.
@@ -108,15 +129,42 @@ struct NoiseSensitivity {
             index == 1 ? SingleNode.Operand.constant(real) : input.map { .value($0) }
         }
         return Candidate(kind: .weights, value: output) { operands, result in
-            let single = try SingleNode(node, self.reference, operands: arguments, options: self.plan.options)
-            let changed = try single.run { source in
-                guard let index = node.inputs.firstIndex(of: source), let tensor = operands[index] else {
-                    throw Diagnostic(.internalError, at: node.location, "an operand is missing")
-                }
-                return tensor
-            }[0]
-            return Self.withMeans(of: result, changed)
+            try self.results(of: node, arguments, operands, result)
         }
+    }
+
+    /// What `node` alone makes of 4-bit operands.
+    private func operands(of node: Node, _ output: ValueID, _ twin: Node) -> Candidate? {
+        guard node.op.multipliesAndAccumulates else { return nil }
+        var roundings: [Int: Codes] = [:]
+        for (index, input) in twin.inputs.enumerated() where index < node.inputs.count {
+            guard let input, quantized.constant(input) == nil, reference.constant(node.inputs[index]) == nil,
+                let codes = Codes(input, in: quantized), codes.isNarrow
+            else { continue }
+            roundings[index] = codes
+        }
+        guard !roundings.isEmpty else { return nil }
+        let arguments = node.inputs.map { $0.map(SingleNode.Operand.value) }
+        return Candidate(kind: .operands, value: output) { operands, result in
+            let rounded = operands.enumerated().map { index, tensor in
+                tensor.map { tensor in roundings[index].map { Self.rounded(tensor, $0) } ?? tensor }
+            }
+            return try self.results(of: node, arguments, rounded, result)
+        }
+    }
+
+    /// The results of `node` on other operands, with the channel means of `result`.
+    private func results(
+        of node: Node, _ arguments: [SingleNode.Operand?], _ operands: [Tensor?], _ result: Tensor
+    ) throws -> Tensor {
+        let single = try SingleNode(node, reference, operands: arguments, options: plan.options)
+        let changed = try single.run { source in
+            guard let index = node.inputs.firstIndex(of: source), let tensor = operands[index] else {
+                throw Diagnostic(.internalError, at: node.location, "an operand is missing")
+            }
+            return tensor
+        }[0]
+        return Self.withMeans(of: result, changed)
     }
 
     /// `changed` with the channel means of `wanted`: what bias correction makes of it.
@@ -140,11 +188,10 @@ struct NoiseSensitivity {
     /// The reals behind the codes of `tensor`.
     private static func rounded(_ tensor: Tensor, _ rounding: Codes) -> Tensor {
         let parameters = rounding.parameters
-        guard let codes = rounding.type.integerRange else { return tensor }
         var result = tensor
         let inverse = 1 / parameters.scale
-        let lowest = Float(Int(codes.lowerBound) - Int(parameters.zeroPoint))
-        let highest = Float(Int(codes.upperBound) - Int(parameters.zeroPoint))
+        let lowest = Float(Int(rounding.lowest) - Int(parameters.zeroPoint))
+        let highest = Float(Int(rounding.highest) - Int(parameters.zeroPoint))
         result.withMutableElements(of: Float.self) { elements in
             for i in elements.indices {
                 elements[i] = min(max((elements[i] * inverse).rounded(), lowest), highest) * parameters.scale
