@@ -7,7 +7,8 @@ Usage: tools/four-bit [--models NAME,...] [--tables side,baselines,ablation] [--
 Models with truth (stereo): AbsRel of depth (1 / disparity, disparities below 1 px counted as 1 px) and of disparity, RMSE
 and EPE in px, D1 (worse than 3 px and 5 %), delta1, and the ratio of each AbsRel to the float network's. The others: AbsRel,
 RMSE and delta1 against the float network's own output. Figures are kept in the cache by model, options and binary.
-A model name ending with - stands for all that begin with it. W4A4 stores 4-bit activations in INT8 tensors here; INT4
+A model name ending with - stands for all that begin with it. "(rejected)": held-out samples decided against the fitted
+weights, and the file has those of `nearest`. "Even steps": W4A4 without polished values. W4A4 stores 4-bit activations in INT8 tensors here; INT4
 tensors hold the same integers, which tools/suites/four-bit checks.
 """
 import argparse
@@ -22,7 +23,8 @@ from four_bit_runs import Results, binary
 PLAIN = "--no-compensation --no-bias-correction --no-equalization --no-channel-balancing --polish none"
 PRECISIONS = {"w4a8": "--precision w4a8", "w4a4": "--precision w4a4 --activation-storage int8"}
 SIDE = {"float": "--precision float", "W8A8": "--precision int8",
-        "W4A8": PRECISIONS["w4a8"], "W4A4": PRECISIONS["w4a4"]}
+        "W4A8": PRECISIONS["w4a8"], "W4A4": PRECISIONS["w4a4"],
+        "W4A4, even steps": f"{PRECISIONS['w4a4']} --polish none"}
 # What a table calls a method, and its options beside the precision.
 BASELINES = {
     "nearest, min-max, every layer at 4 bits": f"{PLAIN} --range minmax --weights nearest --eight-bit none",
@@ -52,6 +54,11 @@ WITH_TRUTH = [("AbsRel depth %", "absRelDepth", 100, 2), ("of float", "absRelDep
 TO_FLOAT = [("AbsRel to float %", "absRelToFloat", 100, 2), ("RMSE to float", "rmseToFloat", 1, 4),
             ("delta1 to float %", "delta1ToFloat", 100, 2), ("AC-SQNR dB", "acSQNR", 1, 1)]
 SIZES = [("kB", "bytes", 1e-3, 0)]
+
+
+def rejected(figures):
+    """True when held-out samples decided against the fitted weights, so that the file has those of `nearest`."""
+    return any(m["name"].startswith("weights by") and not m["kept"] for m in figures.get("methods") or [])
 
 
 def cells(figures, base, columns):
@@ -112,7 +119,8 @@ def main():
                     figures = results.measure(case, arguments)
                     print(f"{model}, {precision(arguments)}, {name}: "
                           f"{figures.get('refused') or ' '.join(cells(figures, base, columns))}", file=sys.stderr, flush=True)
-                    label = [model, name] if title == "side" else [model, precision(arguments), name]
+                    shown = f"{name} (rejected)" if rejected(figures) else name
+                    label = [model, shown] if title == "side" else [model, precision(arguments), shown]
                     rows.append(label + cells(figures, base, columns))
                     flat.append({"table": title, "model": model, "precision": precision(arguments), "method": name,
                                  **{k: v for k, v in figures.items() if isinstance(v, (int, float, str))}})
