@@ -186,6 +186,9 @@ public enum Converter {
                     try PostTraining(options: options, calibration: calibration, progress: $0).quantize(graph)
                 }
             }
+            if options.precision == .w4a4, options.activationStorage == .int4 {
+                try PolishedStorage.storeAsInt4(&result.graph)
+            }
         case .float16, .dynamic:
             throw Diagnostic(
                 .unsupported, at: "--precision \(options.precision.rawValue)", "is not built yet",
