@@ -124,19 +124,21 @@ public struct Graph: Sendable {
     }
 
     /// Appends a node behind all others and returns its results. Types are inferred; `quantization` sets the parameters
-    /// of the results where given, and `elementTypes` their element type where the operator leaves it open.
+    /// of the results where given, and `elementTypes` their element types where the
+    /// operator leaves them open (`Operator.admitsResult`).
     ///
     /// - Throws: `Diagnostic` located at `location` when the operands do not fit.
     @discardableResult
     public mutating func addNode(
         _ op: Operator, _ inputs: [ValueID?], names: [String], location: String,
-        quantization: [QuantizationParameters?]? = nil
+        quantization: [QuantizationParameters?]? = nil, elementTypes: [ElementType]? = nil
     ) throws -> [ValueID] {
         let id = NodeID(index: nodeSlots.count)
         var types = try inferTypes(op, operands(inputs), location: location)
         if let quantization {
             for i in types.indices where i < quantization.count { types[i].quantization = quantization[i] }
         }
+        if let elementTypes { try setTypes(elementTypes, of: &types, op, location: location) }
         let outputs = types.enumerated().map { i, type in
             appendValue(
                 Value(name: i < names.count ? names[i] : "\(location):\(i)", type: type, constant: nil, producer: id))
@@ -174,5 +176,19 @@ func inferTypes(_ op: Operator, _ operands: Operands, location: String) throws -
         return try Inference.outputs(of: op, operands)
     } catch let diagnostic as Diagnostic {
         throw diagnostic.located(in: "\(op.name) \(location)")
+    }
+}
+
+/// Gives results the element types asked for.
+///
+/// - Throws: `Diagnostic` (.badModel) for one that the operator does not give.
+func setTypes(_ asked: [ElementType], of types: inout [TensorType], _ op: Operator, location: String) throws {
+    for i in types.indices where i < asked.count {
+        guard op.admitsResult(of: asked[i], inferred: types[i].elementType) else {
+            throw Diagnostic(
+                .badModel, at: "\(op.name) \(location)",
+                "gives \(types[i].elementType.rawValue), not \(asked[i].rawValue)")
+        }
+        types[i].elementType = asked[i]
     }
 }

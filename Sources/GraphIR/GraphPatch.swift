@@ -32,10 +32,10 @@ public struct GraphPatch: Sendable {
     }
 
     /// Proposes a node; operands may be values of `graph` or of this patch. Types are inferred; `quantization` sets the
-    /// parameters of the results where given.
+    /// parameters of the results where given, and `elementTypes` their element types where the operator leaves them open.
     public mutating func addNode(
         _ op: Operator, _ inputs: [ValueID?], in graph: Graph, names: [String], location: String,
-        quantization: [QuantizationParameters?]? = nil
+        quantization: [QuantizationParameters?]? = nil, elementTypes: [ElementType]? = nil
     ) throws -> [ValueID] {
         let id = NodeID(index: firstNode + newNodes.count)
         let operands = Operands(
@@ -45,6 +45,7 @@ public struct GraphPatch: Sendable {
         if let quantization {
             for i in types.indices where i < quantization.count { types[i].quantization = quantization[i] }
         }
+        if let elementTypes { try setTypes(elementTypes, of: &types, op, location: "\(location) [\(pass)]") }
         let outputs = types.enumerated().map { i, type in
             append(
                 Value(name: i < names.count ? names[i] : "\(location):\(i)", type: type, constant: nil, producer: id))

@@ -38,7 +38,9 @@ extension Graph {
         }
         for (expected, output) in zip(inferred, node.outputs) {
             let value = self[output]
-            guard value.type.shape == expected.shape, value.type.elementType == expected.elementType else {
+            guard value.type.shape == expected.shape,
+                node.op.admitsResult(of: value.type.elementType, inferred: expected.elementType)
+            else {
                 throw fault(node, "\(value.name) is \(value.type), inference says \(expected)")
             }
         }

@@ -65,16 +65,14 @@ public enum Unary: String, Sendable, Hashable, CaseIterable {
 }
 
 extension Inference {
-    static func broadcast(_ operands: Operands, result: ElementType? = nil) throws -> [TensorType] {
+    static func broadcast(_ op: Operator, _ operands: Operands, result: ElementType? = nil) throws -> [TensorType] {
         let left = try operands.type(0)
         let right = try operands.type(1)
         guard let shape = Shape.broadcast(left.shape, right.shape) else {
             throw mismatch("\(left.shape) and \(right.shape) do not broadcast")
         }
-        guard left.elementType == right.elementType else {
-            throw mismatch("operands are \(left.elementType.rawValue) and \(right.elementType.rawValue)")
-        }
-        return [TensorType(result ?? left.elementType, shape)]
+        let common = try commonType(left, right, of: op)
+        return [TensorType(result ?? common, shape)]
     }
 
     /// The operand's bytes as `type`. A wider type takes up the last axis, which must have as many elements as make one

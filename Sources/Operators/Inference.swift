@@ -73,7 +73,11 @@ public enum Inference {
     ///
     /// - Throws: `Diagnostic` (.badModel when operands do not fit, .unsupported when a shape depends on data).
     public static func outputs(of op: Operator, _ operands: Operands) throws -> [TensorType] {
-        let results = try infer(op, operands)
+        var results = try infer(op, operands)
+        // Parameters that the operator fixes are those of 8 bits.
+        if case .fixed = op.quantizationContract.output {
+            for i in results.indices where results[i].elementType == .int4 { results[i].elementType = .int8 }
+        }
         for result in results where result.shape.checkedElementCount() == nil {
             throw mismatch("the result would have \(result.shape) elements")
         }
@@ -88,9 +92,8 @@ public enum Inference {
         case .fullyConnected(let op): try fullyConnected(op, operands)
         case .batchMatMul(let op): try batchMatMul(op, operands)
         case .averagePool2D(let op), .maxPool2D(let op): try pool2D(op, operands)
-        case .binary: try broadcast(operands)
-        case .compare: try broadcast(operands, result: .bool)
-        case .logical: try broadcast(operands)
+        case .binary, .logical: try broadcast(op, operands)
+        case .compare: try broadcast(op, operands, result: .bool)
         case .unary, .leakyRelu, .gelu: [TensorType(try operands.type(0).elementType, try operands.type(0).shape)]
         case .prelu: try prelu(operands)
         case .select: try select(operands)

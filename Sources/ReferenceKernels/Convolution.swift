@@ -108,10 +108,10 @@ extension ReferenceKernels {
     private static func slide(_ work: SlidingWindow, _ call: Invocation) throws -> Tensor {
         switch (work.input.elementType, work.weights.elementType) {
         case (.float32, .float32): return try floatSlide(work, call)
-        case (.float32, .int8), (.float32, .int4): return try hybridSlide(work, call)
-        case (.int8, .int8), (.int8, .int4): return try quantizedSlide(work, Int8.self, Int32.self, call)
+        case (.float32, .int8): return try hybridSlide(work, call)
+        case (.int8, .int8): return try quantizedSlide(work, Int8.self, Int32.self, call)
         case (.uint8, .uint8): return try quantizedSlide(work, UInt8.self, Int32.self, call)
-        case (.int16, .int8), (.int16, .int4):
+        case (.int16, .int8):
             // Sums are as wide as the bias.
             if call.optional(work.biasIndex)?.elementType == .int32 {
                 return try quantizedSlide(work, Int16.self, Int32.self, call)

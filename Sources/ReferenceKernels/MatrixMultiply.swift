@@ -20,11 +20,10 @@ extension ReferenceKernels {
                     }
                 }
             }
-        case (.float32, .int8), (.float32, .int4): return try hybridFullyConnected(op, product, call)
-        case (.int8, .int8), (.int8, .int4):
-            return try quantizedFullyConnected(op, product, Int8.self, Int32.self, call)
+        case (.float32, .int8): return try hybridFullyConnected(op, product, call)
+        case (.int8, .int8): return try quantizedFullyConnected(op, product, Int8.self, Int32.self, call)
         case (.uint8, .uint8): return try quantizedFullyConnected(op, product, UInt8.self, Int32.self, call)
-        case (.int16, .int8), (.int16, .int4):
+        case (.int16, .int8):
             if call.optional(2)?.elementType == .int32 {
                 return try quantizedFullyConnected(op, product, Int16.self, Int32.self, call)
             }

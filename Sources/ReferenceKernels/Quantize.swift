@@ -13,7 +13,6 @@ extension ReferenceKernels {
             case .int8: return try quantizeReals(input, output, Int8.self, limits: -128...127, call)
             case .uint8: return try quantizeReals(input, output, UInt8.self, limits: 0...255, call)
             case .int16: return try quantizeReals(input, output, Int16.self, limits: -32768...32767, call)
-            case .int4: return try quantizeReals(input, output, Int8.self, limits: -8...7, call)
             default: throw call.unsupported("codes of \(output.elementType.rawValue)")
             }
         }
@@ -75,7 +74,7 @@ extension ReferenceKernels {
             return Tensor(values, shape: output.shape)
         }
         switch input.elementType {
-        case .int8, .int4: return reals(Int8.self)
+        case .int8: return reals(Int8.self)
         case .uint8: return reals(UInt8.self)
         case .int16: return reals(Int16.self)
         default: throw call.unsupported()

@@ -6,20 +6,20 @@ import TensorCore
 /// Float results follow LiteRT's reference kernels in float32; integer results equal them bit for bit.
 public enum ReferenceKernels {
     /// Computes `op` on `inputs` (nil where an optional operand is absent). `outputTypes` are the types that inference
-    /// gave, with the quantisation parameters of the results.
+    /// gave, with the quantisation parameters of the results. `int4` is computed as ``evaluateFourBit(_:_:)`` says.
     ///
     /// - Throws: `Diagnostic` (.unsupported for a combination of element types without a kernel, .badData for an index
     ///   out of range or an integer division by zero).
     public static func evaluate(_ op: Operator, inputs: [Tensor?], outputTypes: [TensorType]) throws -> [Tensor] {
         let call = Invocation(name: op.name, inputs: inputs, outputs: outputTypes)
         do {
-            return try dispatch(op, call)
+            return try evaluateFourBit(op, call) ?? dispatch(op, call)
         } catch let diagnostic as Diagnostic where diagnostic.location.isEmpty {
             throw diagnostic.located(in: op.name)
         }
     }
 
-    private static func dispatch(_ op: Operator, _ call: Invocation) throws -> [Tensor] {
+    static func dispatch(_ op: Operator, _ call: Invocation) throws -> [Tensor] {
         let quantized = call.isQuantized
         switch op {
         case .conv2D(let op): return [try call.inSinglePrecision { try conv2D(op, $0) }]

@@ -31,11 +31,12 @@ extension FastKernels {
             }
         }
         guard op.kind == .add || op.kind == .sub || op.kind == .mul,
-            a.type.elementType == b.type.elementType, a.type.elementType == output.type.elementType,
+            Requantization.isUnsigned(a.type) == Requantization.isUnsigned(b.type),
+            Requantization.isUnsigned(a.type) == Requantization.isUnsigned(output.type),
             Requantization.isCode(a.type), Requantization.isCode(b.type), Requantization.isCode(output.type),
             let quantization = binaryQuantization(op, a.type, b.type, output.type)
         else { return nil }
-        let code = Int32(a.type.elementType == .int8 ? CK_CODE_INT8 : CK_CODE_UINT8)
+        let code = Int32(Requantization.isUnsigned(a.type) ? CK_CODE_UINT8 : CK_CODE_INT8)
         return rowStep(shape: shape, rows: rows, grain: grain, count: output.count, width: 4) {
             shape, begin, end, offset in
             var shape = shape
@@ -271,7 +272,7 @@ extension FastKernels {
             }
         }
         if Requantization.isCode(input.type) { return lookup(site, input, output) }
-        guard input.type.elementType == .float32, Requantization.isCode(output.type),
+        guard input.type.elementType == .float32, Requantization.isCode(output.type), output.type.elementType != .int4,
             let q = output.type.quantization, !q.isPerChannel, q.scale > 0
         else { return nil }
         let isUnsigned: Int32 = output.type.elementType == .uint8 ? 1 : 0

@@ -41,7 +41,8 @@ extension FastKernels {
     private static func meanOfCodes(_ input: Site, _ output: Site, outer: Int, count: Int, inner: Int) -> Step? {
         guard Requantization.isCode(input.type), Requantization.isCode(output.type), let from = input.type.quantization,
             let to = output.type.quantization, to.scale > 0, from.scale > 0, count < 1 << 22,
-            input.type.elementType == output.type.elementType
+            Requantization.isUnsigned(input.type) == Requantization.isUnsigned(output.type),
+            let limits = Requantization.range(.none, output.type)
         else { return nil }
         let whole = QuantizedMultiplier(Double(from.scale) / Double(to.scale))
         let shift = max(0, min(63 - Int32(Int64(count).leadingZeroBitCount), 32, 31 &+ whole.shift))
@@ -61,8 +62,8 @@ extension FastKernels {
                     Int64(inner), 0, 1)
                 for column in 0..<inner {
                     let mean = FixedPoint.multiply(sums[column] &- offset, by: factor) &+ to.zeroPoint
-                    output.elements(UInt8.self)[row * inner + column] =
-                        isUnsigned ? UInt8(clamping: mean) : UInt8(bitPattern: Int8(clamping: mean))
+                    output.elements(UInt8.self)[row * inner + column] = UInt8(
+                        truncatingIfNeeded: max(limits.lowerBound, min(limits.upperBound, mean)))
                 }
             }
         }
@@ -116,7 +117,8 @@ extension FastKernels {
 
     /// Source: LiteRT `PreprocessSoftmaxScaling` and `CalculateInputRadius` (kernels/internal/quantization_util.cc).
     private static func softmaxOfCodes(_ beta: Float, _ input: Site, _ output: Site, depth: Int) -> Step? {
-        guard Requantization.isCode(input.type), input.type.elementType == output.type.elementType,
+        guard Requantization.isCode(input.type), Requantization.isCode(output.type), output.type.elementType != .int4,
+            Requantization.isUnsigned(input.type) == Requantization.isUnsigned(output.type),
             let scale = input.type.quantization?.scale, scale > 0, beta > 0
         else { return nil }
         let factor = QuantizedMultiplier(

@@ -94,14 +94,16 @@ extension FastKernels {
                 }
             }
         }
-        guard input.type.elementType == .int8, Requantization.isCode(input.type),
+        guard input.type.elementType != .uint8, Requantization.isCode(input.type),
             input.type == output.type.with(shape: input.shape),
             max(input.shape[1], input.shape[2], output.shape[1], output.shape[2]) < 1 << 20
         else { return nil }
         let y = CodePositions(input: input.shape[1], output: output.shape[1], options)
         let x = CodePositions(input: input.shape[2], output: output.shape[2], options)
         // Weights beyond this, which rounded scales of very long axes give, could overflow 32 bits.
-        guard (y.fraction + x.fraction).allSatisfy({ -600...1600 ~= $0 }) else { return nil }
+        // Those beyond 1024 lead out of the range of codes.
+        let fractions = input.type.elementType == .int4 ? 0...1024 : -600...1600
+        guard (y.fraction + x.fraction).allSatisfy({ fractions.contains(Int($0)) }) else { return nil }
         return Step(units: rows, grain: 2, cost: output.count * 2) { range, _ in
             withPointers(y.low, y.high, x.low, x.high) { yLow, yHigh, xLow, xHigh in
                 y.fraction.withUnsafeBufferPointer { yFraction in

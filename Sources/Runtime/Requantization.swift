@@ -51,9 +51,12 @@ enum Requantization {
         return Int32(clamping: lowest)...Int32(clamping: highest)
     }
 
-    /// True for an 8-bit tensor with parameters whose zero points are codes of its type.
+    /// True for uint8; both signed types are codes of the same kernels, with other limits.
+    static func isUnsigned(_ type: TensorType) -> Bool { type.elementType == .uint8 }
+
+    /// True for a tensor of codes of a byte each (`int4` too) with parameters whose zero points are codes of its type.
     static func isCode(_ type: TensorType) -> Bool {
-        guard type.elementType == .int8 || type.elementType == .uint8, let q = type.quantization,
+        guard [.int4, .int8, .uint8].contains(type.elementType), let q = type.quantization,
             let range = type.elementType.integerRange
         else { return false }
         return !q.scales.isEmpty && q.zeroPoints.allSatisfy { range.contains(Int64($0)) }
