@@ -76,7 +76,9 @@ let package = Package(
             dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime", "Quantization"], exclude: ["Recorded"]),
         .testTarget(
             name: "PassesTests",
-            dependencies: ["TensorCore", "Operators", "ReferenceKernels", "GraphIR", "ONNXImporter", "Passes"]),
+            dependencies: [
+                "TensorCore", "Operators", "ReferenceKernels", "GraphIR", "ONNXImporter", "Runtime", "Passes",
+            ]),
         .testTarget(
             name: "CurveHeadTests", dependencies: ["TensorCore", "Operators", "GraphIR", "Runtime", "CurveHead"],
             exclude: ["Recorded"]),

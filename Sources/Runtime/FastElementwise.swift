@@ -30,6 +30,7 @@ extension FastKernels {
                     output.elements(Int32.self) + offset.out, begin, end)
             }
         }
+        if op.kind == .maximum || op.kind == .minimum { return limitedCodes(site, a, b, output) }
         guard op.kind == .add || op.kind == .sub || op.kind == .mul,
             Requantization.isUnsigned(a.type) == Requantization.isUnsigned(b.type),
             Requantization.isUnsigned(a.type) == Requantization.isUnsigned(output.type),
@@ -128,7 +129,7 @@ extension FastKernels {
         q.lowest = range.lowerBound
         q.highest = range.upperBound
         if op.kind == .mul {
-            let factor = QuantizedMultiplier(Double(qa.scale) * Double(qb.scale) / Double(qo.scale))
+            let factor = QuantizedMultiplier(Double(qa.scale * qb.scale / qo.scale))
             q.out_multiplier = factor.multiplier
             q.out_shift = factor.shift
             return q
@@ -272,14 +273,18 @@ extension FastKernels {
             }
         }
         if Requantization.isCode(input.type) { return lookup(site, input, output) }
-        guard input.type.elementType == .float32, Requantization.isCode(output.type), output.type.elementType != .int4,
+        guard input.type.elementType == .float32, Requantization.isCode(output.type),
             let q = output.type.quantization, !q.isPerChannel, q.scale > 0
         else { return nil }
         let isUnsigned: Int32 = output.type.elementType == .uint8 ? 1 : 0
+        let isFourBit = output.type.elementType == .int4
         return Step(units: input.count, grain: 8192, cost: input.count) { range, _ in
             ck_quantize_u8(
                 q.scale, q.zeroPoint, isUnsigned, input.elements(Float.self) + range.lowerBound,
                 output.elements(UInt8.self) + range.lowerBound, Int64(range.count))
+            guard isFourBit else { return }
+            let codes = output.elements(Int8.self)
+            for i in range { codes[i] = min(7, max(-8, codes[i])) }
         }
     }
 }

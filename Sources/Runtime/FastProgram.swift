@@ -12,10 +12,10 @@ import TensorCore
 
 /// A graph made ready for the fast engine: memory placed, weights packed, one list of steps for every node.
 final class FastProgram {
-    private enum Work {
+    private indirect enum Work {
         case steps([Step])
         /// Part of a fusion whose inner values exist only when somebody observes them.
-        case fused([Step], observed: [Step])
+        case fused([Step], observed: Work)
         /// No fast kernel: the reference kernel on copies.
         case reference
         /// The result already lies where it belongs.
@@ -62,6 +62,7 @@ final class FastProgram {
             work.append(next)
         }
         fuseDecodes()
+        fuseLookups()
         for _ in 0..<pool.threads {
             scratch.append(.allocate(byteCount: scratchBytes + 64, alignment: 64))
         }
@@ -75,9 +76,22 @@ final class FastProgram {
                 let words = site(fusion.words), let table = node.inputs[0].flatMap(site),
                 let output = site(node.outputs[0])
             else { continue }
-            work[cast] = .fused([], observed: casting)
+            work[cast] = .fused([], observed: .steps(casting))
             work[index] = .fused(
-                [DecodeFusion.step(words: words, table: table, output: output)], observed: gathering)
+                [DecodeFusion.step(words: words, table: table, output: output)], observed: .steps(gathering))
+        }
+    }
+
+    private func fuseLookups() {
+        let positions = Dictionary(uniqueKeysWithValues: nodes.enumerated().map { ($1.id, $0) })
+        for (index, node) in nodes.enumerated() {
+            guard let fusion = LookupFusion(node, in: graph), let codes = site(fusion.codes),
+                let output = site(node.outputs[0])
+            else { continue }
+            for inner in fusion.inner.compactMap({ positions[$0] }) {
+                work[inner] = .fused([], observed: work[inner])
+            }
+            work[index] = .fused([fusion.step(codes: codes, output: output)], observed: work[index])
         }
     }
 
@@ -179,17 +193,7 @@ final class FastProgram {
         let clock = ContinuousClock()
         for (node, next) in zip(nodes, work) {
             let start = timed == nil ? nil : clock.now
-            var isFast = true
-            switch next {
-            case .nothing: break
-            case .steps(let steps):
-                for step in steps { try run(step, of: node) }
-            case .fused(let fused, let observed):
-                for step in observation == nil ? fused : observed { try run(step, of: node) }
-            case .reference:
-                isFast = false
-                try runReference(node)
-            }
+            let isFast = try run(next, of: node, isObserved: observation != nil || !replacing.isEmpty)
             if let start { timed?(node, clock.now - start, isFast) }
             for output in node.outputs {
                 guard let replacement = replacing[output] else { continue }
@@ -202,6 +206,21 @@ final class FastProgram {
             }
         }
         return try graph.outputs.map { try tensor($0.value) }
+    }
+
+    /// Does the work of a node; false where the reference kernel does it.
+    private func run(_ work: Work, of node: Node, isObserved: Bool) throws -> Bool {
+        switch work {
+        case .nothing: return true
+        case .steps(let steps):
+            for step in steps { try run(step, of: node) }
+            return true
+        case .fused(let fused, let observed):
+            return try run(isObserved ? observed : .steps(fused), of: node, isObserved: isObserved)
+        case .reference:
+            try runReference(node)
+            return false
+        }
     }
 
     private func run(_ step: Step, of node: Node) throws {

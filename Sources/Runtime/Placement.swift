@@ -28,9 +28,8 @@ struct Placement {
             for case let input? in node.inputs {
                 if let block = blockOf[input] { blocks[block].last = time }
             }
-            if let fusion = DecodeFusion(node, in: graph), let block = blockOf[fusion.words] {
-                blocks[block].last = time
-            }
+            let fused = DecodeFusion(node, in: graph)?.words ?? LookupFusion(node, in: graph)?.codes
+            if let fused, let block = blockOf[fused] { blocks[block].last = time }
             for output in node.outputs {
                 if Placement.isView(node.op), let source = node.inputs.first.flatMap({ $0 }),
                     let block = blockOf[source]

@@ -117,7 +117,7 @@ struct Decoder {
         }
         let results = try graph.addNode(
             op, inputs, names: outputs.map(\.name), location: outputs[0].name,
-            quantization: outputs.map(\.type.quantization))
+            quantization: outputs.map(\.type.quantization), elementTypes: types.resultTypesAskedFor)
         for ((index, declared), result) in zip(zip(raw.outputs.integers, outputs), results) {
             try check(graph.type(of: result), against: declared)
             guard values.updateValue(result, forKey: index) == nil else {

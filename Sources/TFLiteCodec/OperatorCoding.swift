@@ -8,6 +8,12 @@ struct CodedTypes {
     var outputs: [TensorType]
 
     func input(_ index: Int) -> TensorType? { index < inputs.count ? inputs[index] : nil }
+
+    /// The element types of the results where some are codes of 4 bits, which operators take and give beside int8.
+    var resultTypesAskedFor: [ElementType]? {
+        let types = inputs.compactMap(\.?.elementType) + outputs.map(\.elementType)
+        return types.contains(.int4) ? outputs.map(\.elementType) : nil
+    }
 }
 
 /// Options tables to operators and back. Every family is one file with both directions.

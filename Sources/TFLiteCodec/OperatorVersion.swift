@@ -12,8 +12,18 @@ struct OperatorVersion {
 
     static func version(of op: Operator, _ types: CodedTypes) -> Int32 {
         OperatorVersion(
-            input: types.input(0), second: types.input(1), output: types.outputs.first, types: types
+            input: types.input(0).map { hasFourBitVersion(op) ? $0 : $0.inEightBits }, second: types.input(1),
+            output: types.outputs.first, types: types
         ).version(of: op)
+    }
+
+    /// Whether the published table has a version for int4 data. Other operators have none that takes int4 activations:
+    /// theirs is that of int8, whose arithmetic it is.
+    private static func hasFourBitVersion(_ op: Operator) -> Bool {
+        switch op {
+        case .cast, .quantize, .dequantize, .gather, .concatenation, .slice, .transpose: true
+        default: false
+        }
     }
 
     private var type: ElementType? { input?.elementType }
@@ -228,7 +238,7 @@ struct OperatorVersion {
             switch second?.elementType {
             case .int16: return 4
             case .int32: return 3
-            case .int8: return 2
+            case .int8, .int4: return 2
             default: return 1
             }
         case .splitV, .depthToSpace, .spaceToDepth: return int8IsTwo
@@ -276,5 +286,11 @@ struct OperatorVersion {
         if rank > 5 { return 6 }
         if type == .int16 { return 5 }
         return rank > 4 ? 4 : type == .bool ? 3 : int8IsTwo
+    }
+}
+
+extension TensorType {
+    fileprivate var inEightBits: TensorType {
+        elementType == .int4 ? TensorType(.int8, shape, quantization: quantization) : self
     }
 }

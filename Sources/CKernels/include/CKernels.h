@@ -162,6 +162,14 @@ enum {
 void ck_unary_f32(int32_t kind, float slope, const float *in, float *out, int64_t n);
 /// out[i] = table[in[i]], the table indexed by the unsigned value of the byte.
 void ck_lookup_u8(const uint8_t table[256], const uint8_t *in, uint8_t *out, int64_t n);
+/// out[i] = table[in[i] & 15]
+void ck_lookup16_u8(const uint8_t table[16], const uint8_t *in, uint8_t *out, int64_t n);
+/// A table of 16 or 256 `entries` for every channel: out = tables[channel * entries + (in & (entries - 1))].
+void ck_lookup_channels_u8(
+    const uint8_t *tables, int32_t entries, int64_t channels, const uint8_t *in, uint8_t *out, int64_t rows);
+/// 1 when every code is between its channel's limits.
+int32_t ck_codes_within(
+    const int8_t *lowest, const int8_t *highest, int64_t channels, const int8_t *in, int64_t rows);
 void ck_lookup_f32(const float table[256], const uint8_t *in, float *out, int64_t n);
 /// out = clamp(round(in / scale) + zero), halves away from zero, saturating, NaN as the lowest code.
 void ck_quantize_u8(float scale, int32_t zero, int32_t is_unsigned, const float *in, uint8_t *out, int64_t n);
