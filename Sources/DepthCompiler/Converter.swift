@@ -196,6 +196,10 @@ public enum Converter {
         }
         try attachHead(to: &result, options, calibration, progress)
         if let target = options.delegate { try result.removeRedundantClamps(for: target) }
+        if options.precision == .w4a4, options.activationStorage == .int4 {
+            try Pipeline.fourBitStorage.run(on: &result.graph)
+        }
+        if let note = TFLiteCodec.fourBitNote(on: result.graph) { result.notes.append(note) }
         result.bytes = try export(result, model, options)
         return result
     }

@@ -97,7 +97,8 @@ struct LookupFusion {
                 let rows = Int64(range.count)
                 if isChecked {
                     let isGood = ck_codes_within(
-                        lowest, highest, Int64(channels), UnsafeRawPointer(from).assumingMemoryBound(to: Int8.self), rows)
+                        lowest, highest, Int64(channels), UnsafeRawPointer(from).assumingMemoryBound(to: Int8.self),
+                        rows)
                     guard isGood != 0 else { return false }
                 }
                 switch (channels, entries) {
@@ -113,7 +114,8 @@ struct LookupFusion {
 extension FastKernels {
     /// MAXIMUM and MINIMUM of signed codes with a constant number, or of tensors of one shape.
     static func limitedCodes(_ site: KernelSite, _ a: Site, _ b: Site, _ output: Site) -> Step? {
-        guard [a, b, output].allSatisfy({ Requantization.isCode($0.type) && !Requantization.isUnsigned($0.type) }) else {
+        guard [a, b, output].allSatisfy({ Requantization.isCode($0.type) && !Requantization.isUnsigned($0.type) })
+        else {
             return nil
         }
         for (operand, other) in [(a, b), (b, a)] where other.constant != nil && other.count == 1 {

@@ -52,9 +52,10 @@ private struct CanonicalBuilder {
                 inputs.append(zeroBias(result.inputTypes(inputs), name: "\(outputNames[0])/bias"))
             }
             let types = node.outputs.map { canonicalType(source.type(of: $0)) }
+            let coded = CodedTypes(inputs: result.inputTypes(inputs), outputs: types)
             let results = try result.addNode(
                 node.op, inputs, names: outputNames, location: node.location,
-                quantization: types.map(\.quantization))
+                quantization: types.map(\.quantization), elementTypes: coded.resultTypesAskedFor)
             for ((old, new), type) in zip(zip(node.outputs, results), types) {
                 guard result.type(of: new) == type else {
                     throw Diagnostic(

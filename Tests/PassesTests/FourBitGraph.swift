@@ -14,7 +14,7 @@ struct FourBitGraph {
     mutating func make(nodes: Int) throws -> Graph {
         let input = graph.addInput("x", TensorType(.int8, [1, 4, 4, 3], quantization: parameters(-128..<128)))
         values = [input]
-        while graph.nodes.count < nodes { try grow(values[max(0, values.count - 1 - numbers.int(0..<4)) ]) }
+        while graph.nodes.count < nodes { try grow(values[max(0, values.count - 1 - numbers.int(0..<4))]) }
         for value in values where graph.users(of: value).isEmpty { graph.addOutput(value) }
         return graph
     }
@@ -49,8 +49,10 @@ struct FourBitGraph {
     }
 
     /// A node with a fused activation whose result is restricted by it, by MAXIMUM, or not at all.
-    private mutating func limited(_ inputs: [ValueID?], _ op: (Activation) -> Operator) throws {
-        let form = numbers.int(0..<5)
+    private mutating func limited(
+        _ inputs: [ValueID?], fuses: Bool = true, _ op: (Activation) -> Operator
+    ) throws {
+        let form = numbers.int(fuses ? 0..<5 : 1..<5)
         switch form {
         case 0: values.append(try add(op(.relu), inputs, parameters(112..<113), keeping: true))
         case 1, 2:
@@ -86,7 +88,8 @@ struct FourBitGraph {
             let pool = Pool2D(window: Extent2D(2), stride: Extent2D(1), padding: .same)
             let isMaximum = numbers.chance(0.7)
             values.append(
-                try add(isMaximum ? .maxPool2D(pool) : .averagePool2D(pool), [x], q, keeping: isRestricted && isMaximum))
+                try add(isMaximum ? .maxPool2D(pool) : .averagePool2D(pool), [x], q, keeping: isRestricted && isMaximum)
+            )
         case 9: values.append(try add(.transpose, [x, graph.vector([0, 2, 1, 3])], q, keeping: isRestricted))
         case 10:
             guard channels < 16, let q else { return }
@@ -110,7 +113,7 @@ struct FourBitGraph {
             ]
             let choice = numbers.int(0..<4)
             graph.addOutput(try add(ops[choice], [x], fixed[choice]))
-        default: try limited([x, x]) { _ in .batchMatMul(BatchMatMul(adjointRight: true)) }
+        default: try limited([x, x], fuses: false) { _ in .batchMatMul(BatchMatMul(adjointRight: true)) }
         }
     }
 

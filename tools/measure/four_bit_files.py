@@ -20,13 +20,17 @@ def _data(model, tensor):
     return b"" if data is None else bytes(bytearray(data))
 
 
+def builtins(model):
+    """The builtin of every operator."""
+    codes = [_BUILTINS[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
+    return [codes[operation.opcodeIndex] for operation in model.subgraphs[0].operators]
+
+
 def weights(path):
     """(builtin, tensor type, bytes of the buffer, elements) of every operator that has weights."""
     model, result = load(path), []
-    codes = [_BUILTINS[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
     graph = model.subgraphs[0]
-    for operation in graph.operators:
-        builtin = codes[operation.opcodeIndex]
+    for operation, builtin in zip(graph.operators, builtins(model)):
         if builtin in TAKE_INT4 + ("TRANSPOSE_CONV",):
             tensor = graph.tensors[operation.inputs[1]]
             size = len(_data(model, tensor))
@@ -67,10 +71,8 @@ def unpacked(path, target):
 def layers(path):
     """The linear layers of a file, as four_bit_torch.py builds them again: NCHW input shape, weight shape, stride."""
     model, result = load(path), []
-    codes = [_BUILTINS[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
     graph = model.subgraphs[0]
-    for operation in graph.operators:
-        builtin = codes[operation.opcodeIndex]
+    for operation, builtin in zip(graph.operators, builtins(model)):
         shapes = [[int(n) for n in graph.tensors[i].shape] if i >= 0 else [] for i in operation.inputs]
         options = operation.builtinOptions
         if builtin in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):

@@ -51,7 +51,7 @@ extension Pass {
         let name = graph[node.outputs[0]].name
         let result = try patch.addSingle(
             node.op, operands, in: graph, name: "\(name)_collapsed", location: node.location,
-            quantization: output.quantization)
+            quantization: output.quantization, elementType: output.elementType)
         let whole = try patch.addReshape(
             result, to: output.shape, in: graph, name: name, location: node.location)
         patch.replace(node, with: whole)

@@ -106,7 +106,8 @@ struct LayoutRewriter {
         let (op, operands) = try attributes.rewritten(inputs, &patch)
         let results = try patch.addNode(
             op, operands, in: graph, names: node.outputs.map { graph[$0].name }, location: node.location,
-            quantization: node.outputs.map { graph[$0].type.quantization })
+            quantization: node.outputs.map { graph[$0].type.quantization },
+            elementTypes: node.outputs.map { graph[$0].type.elementType })
         for (old, new) in zip(node.outputs, results) { present[old] = new }
         removed.append(node.id)
     }

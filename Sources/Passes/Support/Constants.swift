@@ -39,23 +39,32 @@ extension GraphPatch {
     /// A node with one result.
     mutating func addSingle(
         _ op: Operator, _ inputs: [ValueID?], in graph: Graph, name: String, location: String,
-        quantization: QuantizationParameters? = nil
+        quantization: QuantizationParameters? = nil, elementType: ElementType? = nil
     ) throws -> ValueID {
         let results = try addNode(
             op, inputs, in: graph, names: [name], location: location,
-            quantization: quantization.map { [$0] })
+            quantization: quantization.map { [$0] }, elementTypes: elementType.map { [$0] })
         guard let result = results.first else {
             throw Diagnostic(.internalError, at: location, "\(op.name) has no result")
         }
         return result
     }
 
-    /// Puts `op` in the place of `node`: the same number of results, with the names and quantisation of the old ones.
+    /// Puts `op` in the place of `node`: the same number of results, with the names and quantisation of the old ones, and
+    /// with as many bits where the operator leaves that open.
     mutating func replace(_ node: Node, with op: Operator, _ inputs: [ValueID?], in graph: Graph) throws {
         let results = try addNode(
             op, inputs, in: graph, names: node.outputs.map { graph[$0].name }, location: node.location,
             quantization: node.outputs.map { graph[$0].type.quantization })
-        for (old, new) in zip(node.outputs, results) { replaceUses(of: old, with: new) }
+        for (old, new) in zip(node.outputs, results) {
+            var type = value(new, in: graph).type
+            let asked = graph[old].type.elementType
+            if asked != type.elementType, op.admitsResult(of: asked, inferred: type.elementType) {
+                type.elementType = asked
+                setType(of: new, to: type)
+            }
+            replaceUses(of: old, with: new)
+        }
         remove(node.id)
     }
 
