@@ -55,8 +55,10 @@ extension PostTraining {
         func percent(_ part: Double) -> String { "\((part * 1000).rounded() / 10) %" }
         return MethodOutcome(
             name: "sensitive layers at 8 bits", before: before.decibels, after: after.decibels, kept: kept,
-            detail: "\(choice.steps.count) choices with \(percent(choice.multiplyAccumulateShare)) of the "
-                + "multiply-accumulates and \(percent(choice.weightShare)) of the weights",
+            detail: "\(choice.steps.count) choices with "
+                + (options.precision == .w4a4
+                    ? "\(percent(choice.multiplyAccumulateShare)) of the multiply-accumulates and " : "")
+                + "\(percent(choice.weightShare)) of the weights",
             steps: choice.steps)
     }
 

@@ -110,7 +110,7 @@ struct Convert: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Share of the multiply-accumulates that --eight-bit auto may leave at 8 bits beyond the first and last layer "
+            "Share of the weights and, with w4a4, of the multiply-accumulates that --eight-bit auto may leave at 8 bits beyond the first and last layer "
                 + "(default: 10%).", valueName: "PERCENT"))
     var eightBitShare: String?
 

@@ -28,7 +28,8 @@ extension BitWidths {
     /// those at both ends of the graph (``GraphIR/Graph/endLayers()``), which always do.
     ///
     /// Noise of independent sources adds up in energy, so that a choice removes the sum of what it names. A layer costs its
-    /// multiply-accumulates once, and its weights where these keep 8 bits; neither may exceed `share` of the graph's. Layers
+    /// multiply-accumulates once (where layers have 4-bit operands), and its weights where these keep 8 bits; neither may
+    /// exceed `share` of the graph's. Layers
     /// are taken by what they remove for their cost, from every first layer that fits; the best of these is the choice.
     ///
     /// - Parameters:
@@ -58,7 +59,8 @@ extension BitWidths {
             result.expectedError -= option.gain / total
             result.steps.append(
                 "8-bit \(option.kind.rawValue) of \(node.location): \(percent(option.gain / total)) of the noise, "
-                    + "\(percent(option.products)) of the multiply-accumulates")
+                    + "\(percent(option.products)) of the multiply-accumulates, \(percent(option.weights)) of the weights"
+            )
         }
         result.multiplyAccumulateShare = search.products(of: best.taken)
         result.weightShare = search.weights(of: best.taken)
@@ -97,6 +99,8 @@ private struct WidthSearch {
         let nodes = graph.nodes.filter { $0.op.multipliesAndAccumulates }
         let allProducts = max(nodes.reduce(0) { $0 + products($1) }, 1)
         let allWeights = max(nodes.reduce(0) { $0 + weights($1) }, 1)
+        // Where operands have 8 bits, 8-bit weights take room and no time.
+        let hasNarrowOperands = noise.contains { $0.kind == .operands }
         var total = 0.0
         var options: [Option] = []
         for source in noise where source.relativeError > 0 {
@@ -109,7 +113,7 @@ private struct WidthSearch {
             options.append(
                 Option(
                     node: producer.id, kind: source.kind, gain: source.relativeError,
-                    products: products(producer) / allProducts,
+                    products: hasNarrowOperands ? products(producer) / allProducts : 0,
                     weights: source.kind == .weights ? weights(producer) / allWeights : 0))
         }
         self.options = options.filter { $0.gain >= BitWidths.leastGain * total }.sorted {
