@@ -87,7 +87,7 @@ struct LayerSuffix {
             var needed = Set(suffix.layer.inputs.compactMap { $0 })
             for port in plan?.graph.inputs ?? [] where port.value != suffix.result { needed.insert(port.value) }
             let collector = Collector()
-            _ = try whole.run(sample, observing: needed) { collector.values[$0] = $1 }
+            _ = try whole.run(sample, observing: needed, observe: { collector.values[$0] = $1 })
             let results = try layer.run { source in
                 guard let tensor = collector.values[source] else {
                     throw Diagnostic(.internalError, at: suffix.name, "an operand was not computed")
