@@ -3,9 +3,9 @@
 
     tools/record_polishing.py [OUTPUT.json]
 
-The functions of LogNP (arXiv 2503.16709, section 4.2) in extended precision, the tables between int8 codes and 4-bit codes
-for given ranges, the least squared errors over all ranges of a grid, the best codebooks by trying every one on few codes,
-and what LogNP leaves of the error of even steps on clipped Student-t data. Needs tools/requirements.txt.
+The functions of LogNP (arXiv 2503.16709, section 4.2) in extended precision, the tables between int8 codes and 4-bit
+codes for given ranges, the least squared errors over all ranges of a grid, the best codebooks by trying every one on few
+codes, and what LogNP leaves of the error of even steps on clipped Student-t data. Needs tools/requirements.txt.
 """
 import itertools
 import json
@@ -42,7 +42,8 @@ def functions(random):
         x = np.concatenate([random.standard_t(3, 12) * alpha * 8, [0.0, alpha, -alpha]])
         u = forward(wide(x), wide(alpha))
         back = inverse(wide(u.astype(np.float64)), wide(alpha))
-        yield {"alpha": alpha, "x": x.tolist(), "forward": u.astype(float).tolist(), "inverse": back.astype(float).tolist()}
+        yield {"alpha": alpha, "x": x.tolist(), "forward": u.astype(float).tolist(),
+               "inverse": back.astype(float).tolist()}  # fmt: skip
 
 
 def even_levels(low, high):

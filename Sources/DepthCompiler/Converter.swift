@@ -186,9 +186,6 @@ public enum Converter {
                     try PostTraining(options: options, calibration: calibration, progress: $0).quantize(graph)
                 }
             }
-            if options.precision == .w4a4, options.activationStorage == .int4 {
-                try PolishedStorage.storeAsInt4(&result.graph)
-            }
         case .float16, .dynamic:
             throw Diagnostic(
                 .unsupported, at: "--precision \(options.precision.rawValue)", "is not built yet",
@@ -197,6 +194,7 @@ public enum Converter {
         try attachHead(to: &result, options, calibration, progress)
         if let target = options.delegate { try result.removeRedundantClamps(for: target) }
         if options.precision == .w4a4, options.activationStorage == .int4 {
+            try PolishedStorage.storeAsInt4(&result.graph)
             try Pipeline.fourBitStorage.run(on: &result.graph)
         }
         if let note = TFLiteCodec.fourBitNote(on: result.graph) { result.notes.append(note) }

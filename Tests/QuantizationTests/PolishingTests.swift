@@ -88,7 +88,8 @@ private func leastError(
         #expect(recorded.ratios.count == 4 && recorded.codebooks.count == 3)
     }
 
-    /// Binary64 against 64 bits of mantissa: 1e-15 of the result, and for the inverse of what a rounded argument changes.
+    /// Binary64 against 64 bits of mantissa: 1e-15 of the result, and for the inverse of what a rounded argument
+    /// changes.
     @Test(arguments: Recorded.all?.functions ?? [])
     fileprivate func functionsAreThoseOfThePaper(_ expected: Recorded.Function) {
         let log = LogPolishing(alpha: expected.alpha)
@@ -122,8 +123,8 @@ private func leastError(
         }
     }
 
-    /// The errors that a search over a coarser grid leaves, end by end and with elements at the centres of their bins, are at
-    /// most 7 % above those that NumPy finds over all pairs of ends.
+    /// The errors that a search over a coarser grid leaves, end by end and with elements at the centres of their bins,
+    /// are at most 7 % above those that NumPy finds over all pairs of ends.
     @Test(arguments: Recorded.all?.tensors ?? [], [PolishingMethod.channel, .lognp])
     fileprivate func rangesCostLittle(_ expected: Recorded.Case, _ method: PolishingMethod) throws {
         let unit = try #require(Recorded.all).unit
@@ -138,8 +139,8 @@ private func leastError(
         }
     }
 
-    /// What LogNP leaves of the error of even steps, both from the least to the largest element: it costs where tails are
-    /// light and gains where they are heavy.
+    /// What LogNP leaves of the error of even steps, both from the least to the largest element: it costs where tails
+    /// are light and gains where they are heavy.
     @Test(arguments: Recorded.all?.ratios ?? [])
     fileprivate func logarithmsPayOnHeavyTails(_ expected: Recorded.Ratio) throws {
         let unit = try #require(Recorded.all).unit
@@ -174,8 +175,8 @@ private func leastError(
         #expect(found.error <= expected.error + count * 0.26)
     }
 
-    /// 512 random elements through the tables of 1 and 8 channels, as one look-up of int8 codes and as two with int4 codes
-    /// between, against the tables themselves.
+    /// 512 random elements through the tables of 1 and 8 channels, as one look-up of int8 codes and as two with int4
+    /// codes between, against the tables themselves.
     @Test(arguments: [1, 8], [Engine.reference, .fast])
     fileprivate func graphsLookUpTheTables(_ channels: Int, _ engine: Engine) throws {
         var numbers = Numbers(state: 31)
@@ -273,7 +274,8 @@ private func leastError(
         return (try Quantizer.quantize(graph, statistics: learnt, options: options), graph, data)
     }
 
-    /// Tables follow the channels' sizes, which one scale cannot. Layers keep their names, and both storages their integers.
+    /// Tables follow the channels' sizes, which one scale cannot. Layers keep their names, and both storages their
+    /// integers.
     @Test(arguments: PolishingMethod.allCases) func operandsArePolished(_ method: PolishingMethod) throws {
         let plain = try quantised(nil)
         let polished = try quantised(PolishingOptions(methods: [method]))

@@ -64,9 +64,9 @@ package enum CodebookChoice {
 
     // MARK: Least squares
 
-    /// The 16 groups of neighbouring codes, one of which means 0, with the least squared error: by dynamic programming over
-    /// the borders (the exact solution of what Lloyd's iteration, IEEE Trans. Inf. Theory 28(2), descends to). Groups mean
-    /// their means, rounded to codes at last.
+    /// The 16 groups of neighbouring codes, one of which means 0, with the least squared error: by dynamic programming
+    /// over the borders (the exact solution of what Lloyd's iteration, IEEE Trans. Inf. Theory 28(2), descends to).
+    /// Groups mean their means, rounded to codes at last.
     private static func leastSquares(_ distribution: CodeDistribution) -> PolishingCodebook {
         let groups = Groups(distribution)
         let ends = 0...groups.count
@@ -135,8 +135,8 @@ package enum CodebookChoice {
             return max(squares(begin, end) - mean * (sums[end] - sums[begin]), 0)
         }
 
-        /// One more group behind `divisions`, for every end. The best beginning never falls as the end grows, for errors of
-        /// groups are Monge: the one in the middle bounds both halves.
+        /// One more group behind `divisions`, for every end. The best beginning never falls as the end grows, for
+        /// errors of groups are Monge: the one in the middle bounds both halves.
         func extended(_ divisions: [Division]) -> [Division] {
             var result = divisions
             func fill(_ ends: ClosedRange<Int>, _ begins: ClosedRange<Int>) {

@@ -16,9 +16,9 @@ package struct LogPolishing: Sendable, Hashable {
         self.alpha = alpha.isFinite ? max(alpha, .leastNormalMagnitude) : .leastNormalMagnitude
     }
 
-    /// Alpha as the paper has it, the 95th percentile of |x|, of all samples together (the paper averages the percentiles
-    /// of the samples), and at least a 1024th of the largest magnitude: channels that are zero nearly everywhere have
-    /// percentile 0.
+    /// Alpha as the paper has it, the 95th percentile of |x|, of all samples together (the paper averages the
+    /// percentiles of the samples), and at least a 1024th of the largest magnitude: channels that are zero nearly
+    /// everywhere have percentile 0.
     package init(_ statistics: RangeStatistics) {
         self.init(
             alpha: max(statistics.magnitudePercentile(95), Double(statistics.magnitude) / 1024))

@@ -4,8 +4,8 @@ import TensorCore
 
 /// How polished values are held between the operators that make them and those that multiply them.
 public enum PolishedStorage {
-    /// Adds what `table` (``ValuePolishing/table``) makes of the int8 codes `value`: both tables in one, so that the result has at most 16 codes in
-    /// every channel.
+    /// Adds what `table` (``ValuePolishing/table``) makes of the int8 codes `value`: both tables in one, so that the
+    /// result has at most 16 codes in every channel.
     package static func polish(
         _ value: ValueID, _ table: Tensor, name: String, in graph: inout Graph
     ) throws -> ValueID {
@@ -15,9 +15,9 @@ public enum PolishedStorage {
             node: { try graph.addNode($0, $1, names: [$2], location: $2, quantization: [$3])[0] })
     }
 
-    /// Holds 4 bits an element: every look-up in a table of int8 codes with at most 16 different entries in every channel
-    /// becomes a look-up of int4 codes, the ranks of the entries less 8, and one of these codes' meanings. All other
-    /// integers stay.
+    /// Holds 4 bits an element: every look-up in a table of int8 codes with at most 16 different entries in every
+    /// channel becomes a look-up of int4 codes, the ranks of the entries less 8, and one of these codes' meanings. All
+    /// other integers stay.
     ///
     /// - Returns: the names of the values that are int4 now.
     @discardableResult

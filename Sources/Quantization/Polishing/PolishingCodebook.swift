@@ -1,7 +1,7 @@
 import TensorCore
 
-/// What the 16 codes of a polished channel mean: 16 codes of the int8 tensor that it is expanded to, in ascending order,
-/// the zero point among them, so that real 0 stays 0.
+/// What the 16 codes of a polished channel mean: 16 codes of the int8 tensor that it is expanded to, in ascending
+/// order, the zero point among them, so that real 0 stays 0.
 ///
 /// Int8 codes become the 4-bit code whose meaning is nearest. Both ends have the same scale, so nearest in codes is
 /// nearest in reals.

@@ -33,7 +33,8 @@ struct PolishingPlan {
 
     /// - Parameters:
     ///   - isNarrow: true of the layers with 4-bit operands.
-    ///   - parameters: those that a value gets with 8 bits and, in ``NarrowCodes``, with 4; nil when they cannot be known.
+    ///   - parameters: those that a value gets with 8 bits and, in ``NarrowCodes``, with 4; nil when they cannot
+    ///     be known.
     init(
         _ graph: Graph, statistics: CalibrationStatistics, options: PolishingOptions, isNarrow: (Node) -> Bool,
         parameters: (ValueID) -> (wide: QuantizationParameters, narrow: QuantizationParameters)?
