@@ -109,6 +109,7 @@ class Results:
                     np.save(self.folder / f"{case.name}-{len(found)}-{binary()}-float.npy", found)
                 figures = {
                     "bytes": summary["outputBytes"], "integerShare": summary.get("integerShare", 0.0), "seconds": run.seconds,
+                    "processor": run.processor_seconds,
                     "megabytes": run.megabytes, "methods": summary.get("methods"),
                     **against_float(found if is_float else self.golden(case), found)}
                 if case.truth is not None:
