@@ -153,7 +153,8 @@ private func exact(_ graph: Graph, _ name: String, _ samples: [[Tensor]]) throws
         let data = samples(graph, 2)
         let found = try OutputCurvature.estimate(graph: graph, samples: data, run: run, options: many())
         let factor = try #require(found[layer])
-        #expect(try distance(factor.elements, exact(graph, layer, data)) < Self.scatter)
+        let off = try distance(factor.elements, exact(graph, layer, data))
+        #expect(off < Self.scatter)
     }
 
     @Test func fewDrawsAreSafelyPositiveDefinite() throws {
@@ -253,7 +254,8 @@ private func exact(_ graph: Graph, _ name: String, _ samples: [[Tensor]]) throws
             for i in 0..<3 {
                 for j in 0..<3 {
                     let wanted = i == j ? factor.meanOfDiagonal : 0
-                    #expect(abs(factor[i, j] - wanted) < 1e-3 * factor.meanOfDiagonal)
+                    // The ridge is a thousandth of the mean in other units of the channels.
+                    #expect(abs(factor[i, j] - wanted) < 1e-2 * factor.meanOfDiagonal)
                 }
             }
         }

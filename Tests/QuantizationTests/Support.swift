@@ -1,4 +1,5 @@
 import GraphIR
+import Operators
 import Quantization
 import Runtime
 import TensorCore
@@ -41,4 +42,21 @@ func outputs(_ graph: Graph, _ samples: [[Tensor]]) throws -> [Float] {
 
 func meanSquare(_ a: [Float], _ b: [Float]) -> Double {
     zip(a, b).reduce(0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) } / Double(max(a.count, 1))
+}
+
+/// 1x1 convolutions in a row, with results of different widths.
+func pointwiseChain(_ widths: [Int]) throws -> Graph {
+    var numbers = Numbers(state: 6)
+    var graph = Graph(name: "chain")
+    var value = graph.addInput("input", TensorType(.float32, [1, 6, 7, 3]))
+    for (index, width) in widths.enumerated() {
+        let channels = graph.type(of: value).shape[3]
+        let weights = graph.addConstant(numbers.tensor([width, 1, 1, channels], scale: 0.5), name: "\(index)/weights")
+        let bias = graph.addConstant(numbers.tensor([width], scale: 0.2), name: "\(index)/bias")
+        let op = Conv2D(padding: .same, activation: index + 1 < widths.count && index % 2 == 0 ? .relu : .none)
+        value = try graph.addNode(
+            .conv2D(op), [value, weights, bias], names: ["layer\(index)"], location: "layer\(index)")[0]
+    }
+    graph.addOutput(value)
+    return graph
 }

@@ -141,8 +141,10 @@ struct Sketch {
     private let factors: [[Float]]
     private let wanted: [[Float]]
 
-    /// - Parameter outputs: what changes are counted from; each counts relative to its variance and number of elements.
-    init(outputs: [[Float]], size: Int, random: inout SplitMix64) {
+    /// - Parameters:
+    ///   - outputs: what changes are counted from; each counts relative to its variance and number of elements.
+    ///   - among: how many outputs the mean is over; more than `outputs` when the others never change.
+    init(outputs: [[Float]], among: Int, size: Int, random: inout SplitMix64) {
         let total = outputs.reduce(0) { $0 + $1.count }
         self.size = max(1, min(size, total))
         let isReduced = total > size
@@ -152,7 +154,7 @@ struct Sketch {
             let count = Double(max(output.count, 1))
             let mean = output.reduce(0) { $0 + Double($1) } / count
             let energy = output.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
-            let factor = energy > 0 && energy.isFinite ? Float(1 / (energy * Double(outputs.count)).squareRoot()) : 0
+            let factor = energy > 0 && energy.isFinite ? Float(1 / (energy * Double(among)).squareRoot()) : 0
             factors.append(output.map { _ in isReduced && random.next() & 1 == 0 ? -factor : factor })
         }
         self.factors = factors

@@ -7,17 +7,17 @@ import TensorCore
 /// A block is a stretch of the execution order, as long as it can be, with few weighted layers, of whose values exactly one
 /// is read by later nodes or leaves the graph: chains between values through which everything passes, residual units,
 /// attention, the steps of an encoder between its skip connections.
-struct GraphBlock: Sendable, Hashable {
+package struct GraphBlock: Sendable, Hashable {
     /// In execution order.
-    var nodes: [NodeID]
+    package var nodes: [NodeID]
     /// What the rest reads; one value, except where a stretch of one node has several results.
-    var outputs: [ValueID]
+    package var outputs: [ValueID]
 
     /// Weighted layers in a block.
     static let largestLayers = 4
 
     /// The nodes of `graph` in blocks, in execution order.
-    static func blocks(of graph: Graph) -> [GraphBlock] {
+    package static func blocks(of graph: Graph) -> [GraphBlock] {
         let nodes = graph.nodes
         var place: [NodeID: Int] = [:]
         for (index, node) in nodes.enumerated() { place[node.id] = index }

@@ -13,6 +13,8 @@ struct LayerSuffix {
     private let graph: Graph
     private let layer: Node
     private let result: ValueID
+    /// Float outputs that count, those that do not depend on the layer among them.
+    let goalCount: Int
     /// True when the result is itself one of the outputs.
     private let isOutput: Bool
     /// What follows, with the result among its inputs; nil when nothing does.
@@ -31,6 +33,7 @@ struct LayerSuffix {
         (self.graph, layer, self.result, self.channels) = (graph, node, result, channels)
         name = graph[result].name
         isOutput = outputs.contains(result)
+        goalCount = outputs.count { graph.type(of: $0).elementType == .float32 }
         var part: Graph?
         let reached = graph.nodes(between: result, and: outputs.filter { $0 != result })
         if !reached.isEmpty {
@@ -68,13 +71,25 @@ struct LayerSuffix {
     /// Where the network is perturbed: everything that one sample decides.
     struct Point {
         /// The layer's results before a fused activation.
-        fileprivate var results: Tensor
+        fileprivate(set) var results: Tensor
         fileprivate var others: [ValueID: Tensor]
         /// What the outputs are there.
         fileprivate(set) var outputs: [[Float]] = []
         fileprivate(set) var positions: Int
         /// Standard deviation of every channel; channels that hardly vary count as a tenth of the whole.
         fileprivate(set) var deviations: [Double]
+
+        /// The results with `signs[p] * step[c]` added at every position p and channel c.
+        func moved(signs: [Float], step: [Float]) -> Tensor {
+            var results = results
+            results.withMutableElements(of: Float.self) { elements in
+                for (position, sign) in signs.enumerated() {
+                    let first = position * step.count
+                    for channel in step.indices { elements[first + channel] += sign * step[channel] }
+                }
+            }
+            return results
+        }
     }
 
     struct Runner {
@@ -97,22 +112,17 @@ struct LayerSuffix {
             var point = Point(
                 results: results, others: collector.values, positions: results.count / suffix.channels,
                 deviations: Self.deviations(results, channels: suffix.channels))
-            point.outputs = try outputs(at: point, signs: [], step: [])
+            point.outputs = try outputs(at: point, results: results)
             return point
         }
 
-        /// The outputs when `signs[p] * step[c]` is added to the results at every position and channel.
-        func outputs(at point: Point, signs: [Float], step: [Float]) throws -> [[Float]] {
+        /// The outputs when the layer's results, before a fused activation, are `results`.
+        func outputs(at point: Point, results: Tensor) throws -> [[Float]] {
             let bounds = suffix.layer.op.fusedActivation.bounds
-            let (lower, upper) = (bounds.lower ?? -.infinity, bounds.upper ?? .infinity)
-            var results = point.results
-            let channels = suffix.channels
-            results.withMutableElements(of: Float.self) { elements in
-                for (position, sign) in signs.enumerated() {
-                    let first = position * channels
-                    for channel in 0..<channels { elements[first + channel] += sign * step[channel] }
-                }
-                if lower > -.infinity || upper < .infinity {
+            var results = results
+            if bounds.lower != nil || bounds.upper != nil {
+                let (lower, upper) = (bounds.lower ?? -.infinity, bounds.upper ?? .infinity)
+                results.withMutableElements(of: Float.self) { elements in
                     for i in elements.indices { elements[i] = min(max(elements[i], lower), upper) }
                 }
             }

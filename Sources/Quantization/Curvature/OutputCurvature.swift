@@ -88,11 +88,12 @@ package enum OutputCurvature {
             let signs = (0..<point.positions).map { _ in random.next() & 1 == 0 ? Float(1) : -1 }
             let scales = factor?.scales ?? point.deviations
             var next = factor ?? CurvatureFactor(directions: directions, scales: scales)
-            let sketch = Sketch(outputs: point.outputs, size: options.sketchSize, random: &random)
+            let sketch = Sketch(
+                outputs: point.outputs, among: layer.goalCount, size: options.sketchSize, random: &random)
             var changes = [Double](repeating: 0, count: sketch.size * directions.count)
             for index in 0..<directions.count {
                 let step = directions[index].indices.map { Float(directions[index][$0] * scales[$0] * options.step) }
-                let changed = try suffix.outputs(at: point, signs: signs, step: step)
+                let changed = try suffix.outputs(at: point, results: point.moved(signs: signs, step: step))
                 for (i, sum) in sketch.sums(changed).enumerated() {
                     changes[i * directions.count + index] = sum / options.step
                 }

@@ -20,6 +20,12 @@ public struct NoiseSource: Sendable {
     public var value: ValueID
     /// Mean over samples and outputs of the squared change relative to the output's variance.
     public var relativeError: Double
+
+    package init(kind: Kind, value: ValueID, relativeError: Double) {
+        self.kind = kind
+        self.value = value
+        self.relativeError = relativeError
+    }
 }
 
 /// Measures every rounding of a quantised graph by itself, in the float graph that it was made of.
