@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_SUM = 512, BAND_BYTES = 192 * 1024, PANEL_BYTES = 256 * 1024 };
+enum { LONGEST_SUM = 512, BAND_BYTES = 192 * 1024, PANEL_BYTES = 1024 * 1024 };
 
 void *ck_zeroed(size_t count, size_t size) { return calloc(count ? count : 1, size); }
 

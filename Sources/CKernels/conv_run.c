@@ -132,7 +132,7 @@ static void run_phase(const work *w, const ck_phase *phase, int32_t row_begin, i
                 } else {
                     int32_t tile[CK_MAX_ROWS * CK_MAX_WIDTH];
                     if (nibbles)
-                        w->table->tile_i4[index](
+                        w->table->tile_i4[used == 1][index](
                             (const int16_t *const *)a, phase->segment, phase->segments, nibbles, tile);
                     else
                         w->table->tile_i16[index](

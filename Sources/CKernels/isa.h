@@ -39,7 +39,8 @@ typedef struct {
     /// Tiles that sum as they like, then those that round every product and every sum, in the order of the segments.
     ck_tile_f32 tile_f32[2][CK_WIDTHS];
     ck_tile_i16 tile_i16[CK_WIDTHS];
-    ck_tile_i4 tile_i4[CK_WIDTHS];
+    /// Tiles of as many rows as `tile_i16`, then tiles of which only the first row counts.
+    ck_tile_i4 tile_i4[2][CK_WIDTHS];
     /// out[2i] and out[2i + 1] are the low and the high half of in[i], signed; n is a multiple of 8.
     void (*unpack_i4)(const uint8_t *in, int64_t n, int16_t *out);
     void (*store_f32)(

@@ -52,7 +52,10 @@ int32_t ck_agrees_with_portable(const ck_table *table) {
         table->tile_f32[0][index](rows_f, segments, SEGMENTS, bf, got_f, 1);
         table->tile_f32[1][index](rows_o, segments, SEGMENTS, bo, got_o, 0);
         table->tile_i16[index](rows_i, segments, SEGMENTS, bi, got_i);
-        table->tile_i4[index](rows_i, segments, SEGMENTS, b4, got_4);
+        int32_t row_4[2 * CK_MAX_WIDTH];
+        table->tile_i4[0][index](rows_i, segments, SEGMENTS, b4, got_4);
+        table->tile_i4[1][index](rows_i, segments, SEGMENTS, b4, row_4);
+        if (memcmp(row_4, got_4, (size_t)width * sizeof(int32_t)) != 0) return 0;
         for (int32_t i = 0; i < table->rows_f32[index]; i++) {
             // Two equal rows, because the portable tile computes two. Small integers make every float sum exact.
             // Ordered sums must agree on numbers that every product and sum rounds.
@@ -65,7 +68,7 @@ int32_t ck_agrees_with_portable(const ck_table *table) {
         for (int32_t i = 0; i < table->rows_i16[index]; i++) {
             const int16_t *pair[2] = {ai[i], ai[i]};
             ck_table_portable.tile_i16[index](pair, segments, SEGMENTS, bi, wanted_i);
-            ck_table_portable.tile_i4[index](pair, segments, SEGMENTS, b4, wanted_4);
+            ck_table_portable.tile_i4[0][index](pair, segments, SEGMENTS, b4, wanted_4);
             for (int32_t j = 0; j < width; j++)
                 if (got_i[i * width + j] != wanted_i[j] || got_4[i * width + j] != wanted_4[j]) return 0;
         }

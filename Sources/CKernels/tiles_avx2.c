@@ -8,6 +8,7 @@
 #pragma STDC FP_CONTRACT OFF
 #define TARGET __attribute__((target("avx2,fma")))
 #define INLINE static inline __attribute__((always_inline, target("avx2,fma")))
+#include "halves_avx2.h"
 
 // ------------------------------------------------------------------------------------------------- float tiles
 
@@ -106,34 +107,6 @@ INLINE int32_t load_pair(const int16_t *p) {
     return pair;
 }
 
-/// The 16 signed halves of eight bytes, each byte's low half first; the bytes are repeated in both lanes of `x`.
-INLINE __m256i halves(__m256i x, __m256i places) {
-    // A byte becomes the high byte of two integers; the half that is wanted moves to the top.
-    const __m256i shifts = _mm256_set1_epi32(0x00010010);
-    return _mm256_srai_epi16(_mm256_mullo_epi16(_mm256_shuffle_epi8(x, places), shifts), 12);
-}
-
-/// For `halves`: bytes 4 * `part` ... 4 * `part` + 3 of the first lane and the next four of the second.
-INLINE __m256i places(const int part) {
-    __m256i first = _mm256_setr_epi8(
-        -1, 0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3, -1, 4, -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7);
-    return part ? _mm256_add_epi8(first, _mm256_set1_epi16(0x0800)) : first;
-}
-
-TARGET static void unpack_i4(const uint8_t *in, int64_t n, int16_t *out) {
-    const __m256i first = places(0), second = places(1);
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        __m256i x = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(in + i)));
-        _mm256_storeu_si256((__m256i *)(out + 2 * i), halves(x, first));
-        _mm256_storeu_si256((__m256i *)(out + 2 * i + 16), halves(x, second));
-    }
-    if (i < n) {
-        __m256i x = _mm256_broadcastq_epi64(_mm_loadl_epi64((const __m128i *)(in + i)));
-        _mm256_storeu_si256((__m256i *)(out + 2 * i), halves(x, first));
-    }
-}
-
 /// `weights` are 16-bit integers, or, when `four_bit`, halves of bytes.
 INLINE void tile_i16(
     const int four_bit, const int rows, const int vectors, const int16_t *const *a, const ck_segment *segments,
@@ -183,6 +156,14 @@ INLINE void tile_i16(
         const int16_t *const *a, const ck_segment *segments, int32_t count, const uint8_t *b, int32_t *tile) {       \
         tile_i16(1, ROWS, VECTORS, a, segments, count, b, tile);                                                     \
     }
+#define ONE_ROW(VECTORS)                                                                                              \
+    TARGET static void tile_i4_1x##VECTORS(                                                                          \
+        const int16_t *const *a, const ck_segment *segments, int32_t count, const uint8_t *b, int32_t *tile) {       \
+        tile_i16(1, 1, VECTORS, a, segments, count, b, tile);                                                        \
+    }
+ONE_ROW(1)
+ONE_ROW(2)
+ONE_ROW(3)
 INTEGER_TILE(8, 1)
 INTEGER_TILE(6, 2)
 INTEGER_TILE(3, 3)
@@ -391,7 +372,7 @@ const ck_table ck_table_avx2 = {
     .rows_i16 = {8, 6, 3},
     .tile_f32 = {{tile_f32_8x1, tile_f32_6x2, tile_f32_3x3}, {ordered_f32_8x1, ordered_f32_6x2, ordered_f32_3x3}},
     .tile_i16 = {tile_i16_8x1, tile_i16_6x2, tile_i16_3x3},
-    .tile_i4 = {tile_i4_8x1, tile_i4_6x2, tile_i4_3x3},
+    .tile_i4 = {{tile_i4_8x1, tile_i4_6x2, tile_i4_3x3}, {tile_i4_1x1, tile_i4_1x2, tile_i4_1x3}},
     .unpack_i4 = unpack_i4,
     .store_f32 = store_f32,
     .store_i8 = store_i8,

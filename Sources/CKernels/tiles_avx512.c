@@ -141,6 +141,10 @@ INLINE void tile_i16(
     TARGET static void tile_i4_##NAME(                                                                               \
         const int16_t *const *a, const ck_segment *segments, int32_t count, const uint8_t *b, int32_t *tile) {       \
         tile_i16(1, ROWS, WIDE, NARROW, a, segments, count, b, tile);                                                \
+    }                                                                                                                \
+    TARGET static void row_i4_##NAME(                                                                                \
+        const int16_t *const *a, const ck_segment *segments, int32_t count, const uint8_t *b, int32_t *tile) {       \
+        tile_i16(1, 1, WIDE, NARROW, a, segments, count, b, tile);                                                   \
     }
 TILE(8, 8, 0, 1)
 TILE(16, 12, 1, 0)
@@ -160,9 +164,12 @@ void ck_use_avx512(ck_table *table) {
     table->tile_i16[0] = tile_i16_8;
     table->tile_i16[1] = tile_i16_16;
     table->tile_i16[2] = tile_i16_24;
-    table->tile_i4[0] = tile_i4_8;
-    table->tile_i4[1] = tile_i4_16;
-    table->tile_i4[2] = tile_i4_24;
+    table->tile_i4[0][0] = tile_i4_8;
+    table->tile_i4[0][1] = tile_i4_16;
+    table->tile_i4[0][2] = tile_i4_24;
+    table->tile_i4[1][0] = row_i4_8;
+    table->tile_i4[1][1] = row_i4_16;
+    table->tile_i4[1][2] = row_i4_24;
     table->unpack_i4 = unpack_i4;
 }
 #endif
