@@ -62,6 +62,11 @@ def unpacked(path, target):
         buffer.data = codes.view(np.uint8)
         model.buffers.append(buffer)
         tensor.buffer, tensor.type = len(model.buffers) - 1, schema.TensorType.INT8
+    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    used |= {entry.buffer for entry in model.metadata or []}
+    for index, buffer in enumerate(model.buffers):
+        if index not in used:
+            buffer.data = None
     builder = flatbuffers.Builder(1 << 20)
     builder.Finish(model.Pack(builder), b"TFL3")
     Path(target).write_bytes(bytes(builder.Output()))
