@@ -1,5 +1,5 @@
 """The checks of tools/suites/four-bit: bundled networks at W4A8 and W4A4, in depthc and LiteRT.
-Usage: tools/suites/four-bit [--only TEXT]"""
+Usage: tools/suites/four-bit [--networks NAME,...]"""
 import argparse
 import re
 import tempfile
@@ -12,7 +12,6 @@ from four_bit_files import TAKE_INT4, activation_types, unpacked, weights
 from four_bit_models import cases
 from four_bit_runs import against_truth, convert, predict
 
-NETWORKS = ("unet-direct", "unet-hilbert2", "vit-direct")
 SCENES, SAMPLES, COMPARED = 6, 16, 2
 # AbsRel of depth over the float network's. docs/FOURBIT.md has what 24 scenes give; 6 scatter by a few hundredths.
 LIMITS = {"w4a8": 1.1, "w4a4": 1.3}
@@ -111,11 +110,11 @@ def check(checks, case, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--networks", default="unet-direct", help="such as unet-hilbert2,vit-direct")
     options = parser.parse_args()
     checks = Checks()
     with tempfile.TemporaryDirectory() as temporary:
-        for name in (n for n in NETWORKS if options.only in n):
+        for name in options.networks.split(","):
             for case in cases([name], temporary, SCENES, SAMPLES):
                 folder = Path(temporary) / name
                 folder.mkdir()
