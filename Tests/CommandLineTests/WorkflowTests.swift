@@ -181,7 +181,7 @@ import Testing
         try Self.withFolder { folder in
             let missing = try Program.run("run", Self.model, "-o", "\(folder)/out")
             #expect(missing.code == 65 && missing.errors.contains("stereo"))
-            let refused = try Program.run("convert", Self.model, "-o", "\(folder)/m.tflite", "--precision", "w4a4")
+            let refused = try Program.run("convert", Self.model, "-o", "\(folder)/m.tflite", "--precision", "float16")
             #expect(refused.code == 65)
             let uncalibrated = try Program.run("convert", Self.model, "-o", "\(folder)/m.tflite", "--precision", "int8")
             #expect(uncalibrated.code == 64 && uncalibrated.errors.contains("--calibration"))
