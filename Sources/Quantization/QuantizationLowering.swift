@@ -150,7 +150,7 @@ struct QuantizationLowering {
         let codes = try natural(value)
         let polishing = try polishing.with(parameters(of: codes), channels: statistics.channelRanges[value] ?? [])
         let result = try PolishedStorage.polish(
-            codes, polishing.table, name: "\(source[value].name)/polish", in: &target)
+            codes, polishing.table, places: polishing.places, name: "\(source[value].name)/polish", in: &target)
         polishedForm[value] = result
         return result
     }

@@ -9,7 +9,9 @@ import Testing
 private func network() throws -> Graph {
     var numbers = Numbers(state: 5)
     var graph = Graph(name: "widths")
-    func convolution(_ input: ValueID, _ name: String, _ outputs: Int, _ activation: Activation = .relu) throws -> ValueID {
+    func convolution(_ input: ValueID, _ name: String, _ outputs: Int, _ activation: Activation = .relu) throws
+        -> ValueID
+    {
         let channels = graph.type(of: input).shape[3]
         let weights = graph.addConstant(numbers.tensor([outputs, 3, 3, channels], scale: 0.3), name: "\(name)/weights")
         let bias = graph.addConstant(numbers.tensor([outputs], scale: 0.1), name: "\(name)/bias")
@@ -89,9 +91,10 @@ private func network() throws -> Graph {
         }
         #expect(wrong.isEmpty)
         #expect(seen.count == 16)
-        // RELU and saturation clamp where they can; signed values need MAXIMUM.
+        // RELU and saturation clamp where they can; signed values, and RELUs whose parameters are those of a signed join, need
+        // MAXIMUM.
         let clamps = graph.nodes.filter { $0.op.isMaximum }.map(\.location)
-        #expect(Set(clamps) == ["second/clamp", "sum/clamp"], "\(clamps)")
+        #expect(Set(clamps) == ["second/clamp", "sum/clamp", "sum/quantize/clamp", "fourth/clamp"], "\(clamps)")
     }
 
     @Test func fourBitsCostMoreThanEight() throws {

@@ -175,23 +175,26 @@ private func leastError(
         #expect(found.error <= expected.error + count * 0.26)
     }
 
-    /// 512 random elements through the tables of 1 and 8 channels, as one look-up of int8 codes and as two with int4
+    /// 512 random elements through 1, 3 and 8 tables for 8 channels, as one look-up of int8 codes and as two with int4
     /// codes between, against the tables themselves.
-    @Test(arguments: [1, 8], [Engine.reference, .fast])
-    fileprivate func graphsLookUpTheTables(_ channels: Int, _ engine: Engine) throws {
+    @Test(arguments: [1, 3, 8], [Engine.reference, .fast])
+    fileprivate func graphsLookUpTheTables(_ tables: Int, _ engine: Engine) throws {
         var numbers = Numbers(state: 31)
         let parameters = QuantizationParameters(scale: 0.25, zeroPoint: -7)
-        let codebooks = (0..<channels).map { _ in
+        let places = tables == 1 ? [] : (0..<8).map { $0 * 5 % tables }
+        let codebooks = (0..<tables).map { _ in
             PolishingCodebook((0..<15).map { _ in Int8(numbers.next() * 127) }, zeroPoint: -7)
         }
-        let table = Tensor(codebooks.flatMap(\.composed), shape: [256 * channels], quantization: parameters)
+        let table = Tensor(codebooks.flatMap(\.composed), shape: [256 * tables], quantization: parameters)
         var graph = Graph(name: "polish")
         let type = TensorType(.int8, [1, 8, 8, 8], quantization: parameters)
         let input = graph.addInput("x", type)
-        graph.addOutput(try PolishedStorage.polish(input, table, name: "x/polish", in: &graph))
+        graph.addOutput(try PolishedStorage.polish(input, table, places: places, name: "x/polish", in: &graph))
         try graph.verify()
         let codes = (0..<512).map { _ in Int8(numbers.next() * 128) }
-        let wanted = codes.enumerated().map { codebooks[$0 % channels].composed[Int($1) + 128] }
+        let wanted = codes.enumerated().map { index, code in
+            codebooks[places.isEmpty ? 0 : places[index % 8]].composed[Int(code) + 128]
+        }
         func run() throws -> Tensor {
             try Plan(graph, options: RunOptions(engine: engine))
                 .run([Tensor(codes, shape: type.shape, quantization: parameters)])[0]
@@ -207,6 +210,29 @@ private func leastError(
         #expect(stored.type == type)
         // Nothing is left to split.
         #expect(try PolishedStorage.storeAsInt4(&graph).isEmpty)
+    }
+
+    /// Twenty channels of five widths: at most eight tables, and hardly more error than with one for each.
+    @Test func channelsShareTables() throws {
+        let parameters = QuantizationParameters(scale: 0.05, zeroPoint: 0)
+        var numbers = Numbers(state: 5)
+        let channels = (0..<20).map { channel in
+            var statistics = RangeStatistics()
+            let width = Float([6, 3, 1.5, 0.75, 0.4][channel % 5])
+            statistics.add(Tensor((0..<500).map { _ in numbers.next() * numbers.next() * width }, shape: [500]))
+            return statistics
+        }
+        let distributions = channels.map { CodeDistribution($0, parameters) }
+        let own = zip(distributions, channels).map { CodebookChoice.codebook(.codebook, $0, $1) }
+        let least = zip(distributions, own).reduce(0) { $0 + $1.0.squaredError($1.1) }
+        let sharing = TableSharing(own, distributions, weights: channels.map { _ in 1 }) { own[$0[0]] }
+        #expect(sharing.codebooks.count <= 8 && Set(sharing.places).count == sharing.codebooks.count)
+        let error = zip(distributions, sharing.places).reduce(0) {
+            $0 + $1.0.squaredError(sharing.codebooks[$1.1])
+        }
+        #expect(abs(error - sharing.error) <= 1e-9 * error)
+        // Channels of one width need one table; the rest is what 500 elements tell differently.
+        #expect(error >= least && error < 1.2 * least)
     }
 
     /// A table with 17 entries stays one look-up.

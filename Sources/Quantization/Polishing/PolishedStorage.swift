@@ -6,11 +6,13 @@ import TensorCore
 public enum PolishedStorage {
     /// Adds what `table` (``ValuePolishing/table``) makes of the int8 codes `value`: both tables in one, so that the
     /// result has at most 16 codes in every channel.
+    ///
+    /// - Parameter places: the table, of 256 entries, of every channel; empty when all have the first.
     package static func polish(
-        _ value: ValueID, _ table: Tensor, name: String, in graph: inout Graph
+        _ value: ValueID, _ table: Tensor, places: [Int] = [], name: String, in graph: inout Graph
     ) throws -> ValueID {
         try TableLookup.emit(
-            table, of: value, .int8, name: name,
+            table, places: places, of: value, .int8, name: name,
             constant: { graph.addConstant($0, name: $1) },
             node: { try graph.addNode($0, $1, names: [$2], location: $2, quantization: [$3])[0] })
     }
@@ -35,7 +37,7 @@ public enum PolishedStorage {
             let codes = try patch.addNode(
                 node.op, [ranks, indices], in: source, names: ["\(name)/int4"], location: "\(name)/int4")[0]
             let result = try TableLookup.emit(
-                split.meanings, of: codes, .int4, name: name,
+                split.meanings, places: lookup.places, of: codes, .int4, name: name,
                 constant: { patch.addConstant($0, name: $1) },
                 node: {
                     try patch.addNode($0, $1, in: source, names: [$2], location: $2, quantization: [$3])[0]
@@ -50,14 +52,14 @@ public enum PolishedStorage {
 }
 
 extension TableLookup {
-    /// The table as one of int4 codes, and what these mean, 16 for every channel; nil when a channel has more meanings.
+    /// The tables as ones of int4 codes, and what these mean, 16 for every table; nil when a table has more meanings.
     fileprivate func split() -> (ranks: Tensor, meanings: Tensor)? {
         let entries = table.elements(of: Int8.self)
-        let size = entries.count / channels
+        let tables = entries.count / size
         var ranks: [Int8] = []
         var meanings: [Int8] = []
-        for channel in 0..<channels {
-            let own = entries[channel * size..<(channel + 1) * size]
+        for index in 0..<tables {
+            let own = entries[index * size..<(index + 1) * size]
             let different = Set(own).sorted()
             guard different.count <= PolishingCodebook.size, let last = different.last else { return nil }
             let rank = Dictionary(uniqueKeysWithValues: different.enumerated().map { ($1, Int8($0 - 8)) })
@@ -67,7 +69,7 @@ extension TableLookup {
         return (
             Tensor(ranks, shape: table.shape, as: .int4),
             Tensor(
-                meanings, shape: [PolishingCodebook.size * channels], quantization: table.type.quantization)
+                meanings, shape: [PolishingCodebook.size * tables], quantization: table.type.quantization)
         )
     }
 }

@@ -11,8 +11,8 @@ public struct OperandReport: Sendable, Hashable, Codable {
     /// Nil: even steps, and the products are on the 4-bit codes. Otherwise 4 bits are how the value is stored, and the
     /// products are on the int8 codes that a table expands them to.
     public var polishing: PolishingMethod?
-    /// A table for every channel instead of one.
-    public var isPerChannel: Bool
+    /// Tables that channels share; 1 when one serves all, 0 without polishing.
+    public var tables: Int
     /// Expected squared error, as a share of the energy, of even steps and of the best polishing tried.
     public var plainError: Double
     public var polishedError: Double
@@ -51,7 +51,7 @@ struct PolishingPlan {
                 OperandReport(
                     name: graph[value].name, layers: layers.map(\.location),
                     polishing: isKept ? polishing.method : nil,
-                    isPerChannel: isKept && polishing.codebooks.count > 1, plainError: polishing.plainError,
+                    tables: isKept ? polishing.codebooks.count : 0, plainError: polishing.plainError,
                     polishedError: polishing.error))
         }
     }

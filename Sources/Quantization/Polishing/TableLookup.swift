@@ -2,8 +2,8 @@ import GraphIR
 import Operators
 import TensorCore
 
-/// A table that 8-bit or 4-bit codes are looked up in, one for all channels (last axis) or one for each, as builtin
-/// operators: CAST to int32, ADD of where the channel's table begins less the smallest code, GATHER.
+/// Tables that 8-bit or 4-bit codes are looked up in, one for all channels (last axis) or some that channels share, as
+/// builtin operators: CAST to int32, ADD of where the channel's table begins less the smallest code, GATHER.
 struct TableLookup {
     /// What is looked up.
     var codes: ValueID
@@ -11,10 +11,12 @@ struct TableLookup {
     var cast: Node
     var add: Node
     var gather: Node
-    /// int8, `codes per channel * channels` entries.
+    /// int8, one table behind the other, with an entry for every code.
     var table: Tensor
-    /// 1 when all channels share a table.
-    var channels: Int
+    /// The table of every channel; empty when all have the first.
+    var places: [Int]
+    /// Entries of one table.
+    var size: Int
 
     /// Nil when `gather` does not end such a look-up.
     init?(_ gather: Node, in graph: Graph) {
@@ -27,13 +29,15 @@ struct TableLookup {
             let codes = cast.inputs[0], let range = Self.codes(graph.type(of: codes).elementType),
             let offsets = graph.constant(add.inputs[1]), offsets.elementType == .int32
         else { return nil }
-        let channels = max(offsets.count, 1)
-        guard offsets.shape.rank <= 1, channels == 1 || graph.type(of: codes).shape.dimensions.last == channels,
-            offsets.elements(of: Int32.self) == Self.offsets(range, channels: channels),
-            table.count == range.count * channels
+        let begins = offsets.elements(of: Int32.self).map { Int($0) + Int(range.lowerBound) }
+        guard offsets.shape.rank <= 1, !begins.isEmpty, table.count % range.count == 0,
+            begins.count == 1 || graph.type(of: codes).shape.dimensions.last == begins.count,
+            begins.allSatisfy({ $0 >= 0 && $0 < table.count && $0 % range.count == 0 }),
+            begins.count > 1 || begins[0] == 0
         else { return nil }
         (self.codes, self.cast, self.add, self.gather) = (codes, cast, add, gather)
-        (self.table, self.channels) = (table, channels)
+        (self.table, size) = (table, range.count)
+        places = offsets.shape.rank == 0 ? [] : begins.map { $0 / range.count }
     }
 
     /// The codes of a type that tables take.
@@ -45,26 +49,23 @@ struct TableLookup {
         }
     }
 
-    private static func offsets(_ codes: ClosedRange<Int32>, channels: Int) -> [Int32] {
-        (0..<channels).map { Int32($0 * codes.count) - codes.lowerBound }
-    }
-
     /// Adds the look-up of `value`, which is int8 or int4, to a graph. `emit` appends a node with one result, which it
     /// returns; `constant` a constant.
     ///
     /// - Parameters:
-    ///   - table: by `codes per channel * channel + code - smallest code`; the result gets its parameters.
+    ///   - table: one table behind the other, by `code - smallest code`; the result gets its parameters.
+    ///   - places: the table of every channel; empty when all have the first.
     ///   - name: of the result.
     static func emit(
-        _ table: Tensor, of value: ValueID, _ type: ElementType, name: String,
+        _ table: Tensor, places: [Int], of value: ValueID, _ type: ElementType, name: String,
         constant: (Tensor, String) -> ValueID,
         node: (Operator, [ValueID], String, QuantizationParameters?) throws -> ValueID
     ) throws -> ValueID {
         guard let range = codes(type), table.count % range.count == 0, table.count > 0 else {
             throw Diagnostic(.internalError, at: name, "a table of \(table.count) entries for \(type)")
         }
-        let offsets = offsets(range, channels: table.count / range.count)
-        let shape: Shape = offsets.count == 1 ? [] : [offsets.count]
+        let offsets = (places.isEmpty ? [0] : places).map { Int32($0 * range.count) - range.lowerBound }
+        let shape: Shape = places.isEmpty ? [] : [offsets.count]
         let cast = try node(.cast(to: .int32), [value], "\(name)/code", nil)
         let place = constant(Tensor(offsets, shape: shape), "\(name)/begin")
         let index = try node(.binary(Binary(.add)), [cast, place], "\(name)/index", nil)

@@ -16,8 +16,10 @@ public struct PolishingOptions: Sendable, Hashable {
 /// How one value is stored with 4 bits an element and expanded to int8 before it is multiplied.
 struct ValuePolishing: Sendable {
     var method: PolishingMethod
-    /// One for all channels, or one for every channel (last axis).
+    /// One for all channels, or some that channels (last axis) share.
     var codebooks: [PolishingCodebook]
+    /// The codebook of every channel; empty when there is one for all.
+    var places: [Int]
     /// The int8 form on both sides.
     var parameters: QuantizationParameters
     private var importance: [Double]?
@@ -25,7 +27,7 @@ struct ValuePolishing: Sendable {
     var plainError: Double
     var error: Double
 
-    /// One codebook for all channels is preferred while its error is at most this many times that of one for each.
+    /// One codebook for all channels is preferred while its error is at most this many times that of several.
     private static let sharingMargin = 1.1
 
     /// The codebooks with the least expected error; nil without distributions.
@@ -47,25 +49,28 @@ struct ValuePolishing: Sendable {
         self.parameters = parameters
         self.importance = importance
         plainError = whole.squaredError(Self.evenSteps(plain, parameters)) / whole.squares
-        var best: (method: PolishingMethod, codebooks: [PolishingCodebook], error: Double)?
+        var best: (method: PolishingMethod, sharing: TableSharing)?
         for method in methods {
-            var error = 0.0
-            var codebooks: [PolishingCodebook] = []
-            for (distribution, (statistics, weight)) in zip(distributions, zip(channels, weights)) {
-                let codebook = CodebookChoice.codebook(method, distribution, statistics)
-                error += weight * distribution.squaredError(codebook)
-                codebooks.append(codebook)
+            let candidates = zip(distributions, channels).map { CodebookChoice.codebook(method, $0, $1) }
+            let sharing = TableSharing(candidates, distributions, weights: weights) { members in
+                var joined = CodeDistribution(parameters)
+                for member in members { joined.merge(distributions[member], weight: weights[member]) }
+                return CodebookChoice.codebook(method, joined, RangeStatistics.joining(members.map { channels[$0] }))
             }
-            if error < best?.error ?? .infinity { best = (method, codebooks, error) }
+            if sharing.error < best?.sharing.error ?? .infinity { best = (method, sharing) }
         }
-        guard var best else { return nil }
+        guard let best else { return nil }
+        method = best.method
+        codebooks = best.sharing.codebooks
+        places = best.sharing.places
+        var least = best.sharing.error
         if best.method != .channel {
             let shared = CodebookChoice.codebook(best.method, whole, RangeStatistics.joining(channels))
             let error = whole.squaredError(shared)
-            if error <= best.error * Self.sharingMargin { best = (best.method, [shared], error) }
+            if error <= least * Self.sharingMargin { (codebooks, places, least) = ([shared], [], error) }
         }
-        (method, codebooks) = (best.method, best.codebooks)
-        error = best.error / whole.squares
+        if codebooks.count == 1 { places = [] }
+        error = least / whole.squares
     }
 
     /// The same layout for another int8 form.
@@ -85,7 +90,7 @@ struct ValuePolishing: Sendable {
         }
     }
 
-    /// The int8 code of every int8 code: one table of 256 entries behind the other, by `256 channel + code + 128`.
+    /// The int8 code of every int8 code: one table of 256 entries for every codebook, one behind the other.
     var table: Tensor {
         Tensor(codebooks.flatMap(\.composed), shape: [256 * codebooks.count], quantization: parameters)
     }
