@@ -1,7 +1,7 @@
 """Depth at 4 bits, side by side: float, W8A8, W4A8 and W4A4 of depthc, the baselines that depthc computes itself, and its
 own stages switched on one after the other, on samples that were not used for calibration.
 
-Usage: tools/four-bit [--models NAME,...] [--tables side,baselines,ablation] [--precisions w4a8,w4a4] [--scenes N]
+Usage: tools/four-bit [--models NAME,...] [--tables side,baselines,ablation,shares] [--precisions w4a8,w4a4] [--scenes N]
                       [--samples N] [--cache DIR] [--csv FILE] [--markdown FILE]
 
 Models with truth (stereo): AbsRel of depth (1 / disparity, disparities below 1 px counted as 1 px) and of disparity, RMSE
@@ -48,6 +48,8 @@ STAGES = {
     "... sensitive layers at 8 bits": "--compensation --polish auto --weights kfac --eight-bit auto",
     "the default": "",
 }
+# How much keeps 8 bits beyond the first and last layers.
+SHARES = {f"{share} % at 8 bits": f"--eight-bit-share {share}%" for share in (10, 20, 30)}
 WITH_TRUTH = [("AbsRel depth %", "absRelDepth", 100, 2), ("of float", "absRelDepth", None, 2),
               ("AbsRel disparity %", "absRelDisparity", 100, 2), ("of float", "absRelDisparity", None, 2),
               ("RMSE px", "rmse", 1, 3), ("EPE px", "epe", 1, 3), ("D1 %", "d1", 100, 2), ("delta1 %", "delta1", 100, 2)]
@@ -114,7 +116,7 @@ def main():
             for case in (c for c in models if (c.truth is not None) == truth):
                 base = results.measure(case, SIDE["float"].split())
                 wanted = side(results, case) if title == "side" else methods(
-                    {"baselines": BASELINES, "ablation": STAGES}[title])(results, case, precisions)
+                    {"baselines": BASELINES, "ablation": STAGES, "shares": SHARES}[title])(results, case, precisions)
                 for model, name, arguments in wanted:
                     figures = results.measure(case, arguments)
                     print(f"{model}, {precision(arguments)}, {name}: "
