@@ -30,6 +30,8 @@ public struct ConversionSummary: Sendable, Codable {
     public var float: [FloatGroup]
     /// How every operand of layers with 4-bit operands is held; empty unless polishing was asked for.
     public var operands: [OperandReport]
+    /// How many operators of each kind have weights of each type; empty without int4 weights.
+    public var weights: [String: Int]
     /// What each method of post-training quantisation did; empty when nothing was quantised.
     public var methods: [MethodOutcome]
     /// Why the result may be worse than it needs to be.
@@ -55,6 +57,7 @@ public struct ConversionSummary: Sendable, Codable {
         }
         integerShare = conversion.report?.integerShare
         methods = conversion.methods
+        weights = graph.weightTypes
         warnings = conversion.warnings
         operands = conversion.report?.operands ?? []
         float = (conversion.report?.floatNodes ?? []).map { reason, entries in
@@ -74,6 +77,10 @@ public struct ConversionSummary: Sendable, Codable {
             String(format: "%.1f s", seconds)
                 + (peakMemoryBytes.map { String(format: ", %.0f MB of memory at most", Double($0) / 1e6) } ?? ""),
         ]
+        if !weights.isEmpty {
+            let counts = weights.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+            lines.append("weights: \(counts.joined(separator: ", "))")
+        }
         guard let integerShare else { return lines }
         lines.append(String(format: "%.2f %% of the multiply-accumulates are integer", integerShare * 100))
         for group in float {

@@ -253,6 +253,7 @@ public enum Converter {
             source: model.path.split(separator: "/").last.map(String.init) ?? model.path, sourceHash: model.sourceHash,
             recipe: options.recipe?.name ?? model.metadata?.recipe, inputs: ports(graph.inputs, outputs: false),
             outputs: ports(graph.outputs, outputs: true))
+        metadata.weights = graph.weightTypes.isEmpty ? nil : graph.weightTypes
         // A file of depthc's own that is only written again keeps what it says of its making.
         if let made = model.metadata, options.precision == .keep, options.ports == .keep {
             (metadata.options, metadata.source, metadata.sourceHash) = (made.options, made.source, made.sourceHash)

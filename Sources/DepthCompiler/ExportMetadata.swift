@@ -31,6 +31,8 @@ public struct ExportMetadata: Codable, Sendable, Hashable {
     public var recipe: String?
     public var inputs: [Port]
     public var outputs: [Port]
+    /// How many operators of each kind have weights of each type, such as `int4 CONV_2D`; absent without int4 weights.
+    public var weights: [String: Int]?
 
     init(
         version: String, options: [String], source: String, sourceHash: String, recipe: String?, inputs: [Port],
